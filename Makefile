@@ -1,0 +1,42 @@
+# `make run` and `make test` do everything, from nothing. `make check` is what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check lint types layers unit bench lock clean
+
+run: $(VENV)/.installed-run
+	@$(BIN)/workbench start --project sample_functions
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/workbench doctor --fix --brief
+	@$(BIN)/python -m pytest
+
+check: lint types layers test
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev
+	@$(BIN)/mypy
+
+layers: $(VENV)/.installed-dev
+	@$(BIN)/lint-imports
+
+unit: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest tests/unit -q
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/workbench doctor --fix --brief
+	@$(BIN)/python -m benchmarks
+
+# The pinned environments. `run` has what the workbench needs, `dev` what its tests need too.
+$(VENV)/.installed-%: requirements/%.txt pyproject.toml scripts/setup
+	@PYTHON=$(PYTHON) scripts/setup $*
+
+lock: $(VENV)/.installed-dev
+	@scripts/lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage
