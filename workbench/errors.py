@@ -1,0 +1,330 @@
+"""Every exception this package raises on purpose.
+
+A function that fails is an *outcome* (`model.invocation.Outcome`), never an exception. These say
+that the workbench could not do its job, or that the request was wrong::
+
+    WorkbenchError
+    ├─ RequestError          the caller's fault
+    │  ├─ InvalidManifest        a file on disk is wrong; carries path and line
+    │  ├─ InvalidParameter       a value given by the caller is not allowed
+    │  ├─ ConstraintViolated     a value breaks a constraint of Lambda's API model
+    │  ├─ InvalidRequestContent  a payload is not JSON
+    │  ├─ RequestTooLarge        a payload is larger than Lambda takes
+    │  ├─ UnknownOperation       nothing at the endpoint answers to that method and path
+    │  └─ AccessDenied           refused for who asks, not for what is asked
+    ├─ NotFoundError         what was asked for does not exist
+    │  ├─ FunctionNotFound
+    │  ├─ EventNotFound
+    │  ├─ InvocationNotFound
+    │  └─ RuntimeNotFound
+    ├─ ConflictError         it exists already, or is not in a state that allows this
+    │  ├─ AlreadyExists
+    │  └─ FunctionNotReady
+    ├─ ThrottledError        over a concurrency limit, or shutting down
+    ├─ DriverError           the container engine did not do what was asked
+    │  ├─ EngineUnreachable
+    │  ├─ ImageMissing
+    │  ├─ BuildFailed
+    │  ├─ ContainerRefused
+    │  └─ ContainerLost
+    ├─ StoreError            the history could not be read or written
+    │  ├─ DatabaseLocked          another program has held it for too long
+    │  ├─ DatabaseFull            no room on its disk
+    │  ├─ DatabaseReadOnly        its folder or file may not be written
+    │  ├─ DatabaseCorrupt         the file is damaged, or is not ours
+    │  └─ DatabaseTooNew          a newer workbench made it
+    ├─ ProtocolError         a runtime broke the Runtime API
+    └─ InternalError         our bug
+
+`str(error)` is a full sentence that tells a person what to do next. Front ends map classes to
+statuses and exit codes in one table each; a test fails when a class has no row there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class WorkbenchError(Exception):
+    """Base of all. Never raised itself."""
+
+
+# --- the caller's fault ---------------------------------------------------------------------------
+
+
+class RequestError(WorkbenchError):
+    """The request was wrong; the same request will fail again."""
+
+
+class InvalidManifest(RequestError):
+    """A file of the project is wrong."""
+
+    def __init__(self, message: str, *, path: Path, line: int | None = None) -> None:
+        where = str(path) if line is None else f"{path}:{line}"
+        super().__init__(f"{where}: {message}")
+        self.message = message
+        self.path = path
+        self.line = line
+
+
+class InvalidParameter(RequestError):
+    """A value given by the caller is not allowed. `parameter` is its name as the caller knows it."""
+
+    def __init__(self, message: str, *, parameter: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class ConstraintViolated(RequestError):
+    """A value breaks a constraint of Lambda's API model; worded as Lambda words it.
+
+    `member` is the member's name as the model has it, first letter small. Source: recorded texts of
+    ValidationException.
+    """
+
+    def __init__(self, value: str, *, member: str, constraint: str) -> None:
+        super().__init__(
+            f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
+            f"constraint: {constraint}"
+        )
+        self.value = value
+        self.member = member
+        self.constraint = constraint
+
+
+class InvalidRequestContent(RequestError):
+    """The payload of an invocation is not JSON."""
+
+
+class RequestTooLarge(RequestError):
+    """The payload is larger than Lambda takes."""
+
+    def __init__(self, *, limit_bytes: int, operation: str) -> None:
+        super().__init__(
+            f"Request must be smaller than {limit_bytes} bytes for the {operation} operation"
+        )
+        self.limit_bytes = limit_bytes
+
+
+class UnknownOperation(RequestError):
+    """Nothing at the endpoint answers to that method and path."""
+
+    def __init__(self, method: str, path: str, *, served: str) -> None:
+        super().__init__(f"{method} {path} is not served here. This endpoint serves {served}.")
+        self.method = method
+        self.path = path
+
+
+class AccessDenied(RequestError):
+    """Refused for who asks, not for what is asked."""
+
+
+# --- it is not there, or not now --------------------------------------------------------------------
+
+
+class NotFoundError(WorkbenchError):
+    """What was asked for does not exist."""
+
+
+class FunctionNotFound(NotFoundError):
+    """No such function, or no such version or alias of it. `known` are the names there are."""
+
+    def __init__(
+        self, name: str, *, qualifier: str | None = None, known: tuple[str, ...] = ()
+    ) -> None:
+        asked = name if qualifier is None else f"{name}:{qualifier}"
+        near = f" Known functions: {', '.join(known)}." if known else ""
+        super().__init__(f"Function not found: {asked}.{near}")
+        self.name = name
+        self.qualifier = qualifier
+
+
+class EventNotFound(NotFoundError):
+    """The function has no saved event of that name."""
+
+    def __init__(self, function: str, event: str, *, known: tuple[str, ...] = ()) -> None:
+        have = f"It has: {', '.join(known)}." if known else "It has none yet."
+        super().__init__(f"{function} has no saved event named {event}. {have}")
+        self.function = function
+        self.event = event
+
+
+class InvocationNotFound(NotFoundError):
+    """No invocation with that request id is in the history or running."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"No invocation with request id {request_id} is known here.")
+        self.request_id = request_id
+
+
+class RuntimeNotFound(NotFoundError):
+    """A function names a runtime that has no folder under runtimes/."""
+
+    def __init__(self, runtime: str, *, known: tuple[str, ...]) -> None:
+        super().__init__(f"No runtime named {runtime}. Known runtimes: {', '.join(known)}.")
+        self.runtime = runtime
+
+
+class ConflictError(WorkbenchError):
+    """It exists already, or is in a state that does not allow this."""
+
+
+class AlreadyExists(ConflictError):
+    """Something of that name is there already, and nothing was overwritten."""
+
+
+class FunctionNotReady(ConflictError):
+    """The function cannot be invoked as it stands: its manifest or its build is broken."""
+
+    def __init__(self, name: str, *, reason: str) -> None:
+        super().__init__(f"{name} cannot run: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class ThrottledError(WorkbenchError):
+    """Over a concurrency limit, or shutting down.
+
+    `reason` is Lambda's own word for it (`ConcurrentInvocationLimitExceeded`,
+    `ReservedFunctionConcurrentInvocationLimitExceeded`) or `ShuttingDown`.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+# --- the container engine -----------------------------------------------------------------------------
+
+
+class DriverError(WorkbenchError):
+    """The container engine did not do what was asked."""
+
+
+class EngineUnreachable(DriverError):
+    """Nothing answers. `cause` is why, `remedy` what the person can do."""
+
+    def __init__(self, *, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause} {remedy}")
+        self.cause = cause
+        self.remedy = remedy
+
+
+class ImageMissing(DriverError):
+    """An image that a function needs is neither here nor to be had."""
+
+    def __init__(self, image: str, *, remedy: str) -> None:
+        super().__init__(f"Image {image} is not here. {remedy}")
+        self.image = image
+
+
+class BuildFailed(DriverError):
+    """An image or a set of dependencies could not be built.
+
+    `step` is the step that failed, as the builder names it; `output` the tail of the tool's own
+    text, already safe for a terminal.
+    """
+
+    def __init__(self, subject: str, *, step: str, output: str) -> None:
+        super().__init__(f"{subject}: {step} failed.\n{output}".rstrip())
+        self.subject = subject
+        self.step = step
+        self.output = output
+
+
+class ContainerRefused(DriverError):
+    """The engine would not create or start a container. `detail` is its own text."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"The container engine refused: {detail}")
+        self.detail = detail
+
+
+class ContainerLost(DriverError):
+    """A container went away before the runtime in it asked for anything."""
+
+
+# --- the rest --------------------------------------------------------------------------------------------
+
+
+class StoreError(WorkbenchError):
+    """The history could not be read or written. Functions run on without it."""
+
+
+class DatabaseLocked(StoreError):
+    """Another program has held the database for longer than anyone should."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"Another program keeps the history at {path} locked. Close it (a database browser, "
+            "perhaps) and the history goes on."
+        )
+        self.path = path
+
+
+class DatabaseFull(StoreError):
+    """There is no room for the history."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"No space is left for the history at {path}. Free some on that disk, or keep less "
+            "history (workbench.toml, [history] max_mb)."
+        )
+        self.path = path
+
+
+class DatabaseReadOnly(StoreError):
+    """The history's folder or file may not be written. `detail` is the system's own text."""
+
+    def __init__(self, path: Path, *, detail: str) -> None:
+        super().__init__(
+            f"The history at {path} cannot be written: {detail}. Make the folder and its files "
+            "writable for you."
+        )
+        self.path = path
+        self.detail = detail
+
+
+class DatabaseCorrupt(StoreError):
+    """The history's file is damaged, or is something else. `detail` is SQLite's own text."""
+
+    def __init__(self, path: Path, *, detail: str) -> None:
+        super().__init__(
+            f"The history at {path} cannot be read: {detail}. Move the file away; a new history is "
+            "begun in its place."
+        )
+        self.path = path
+        self.detail = detail
+
+
+class DatabaseTooNew(StoreError):
+    """A newer workbench made the history. `found` and `known` are versions of its schema."""
+
+    def __init__(self, path: Path, *, found: int, known: int) -> None:
+        super().__init__(
+            f"The history at {path} was made by a newer workbench (schema {found}, this one knows "
+            f"{known}). Update workbench, or move the file away to begin a new history."
+        )
+        self.path = path
+        self.found = found
+        self.known = known
+
+
+class ProtocolError(WorkbenchError):
+    """A runtime broke the Runtime API.
+
+    `status` and `error_type` are what it is answered with.
+    Source: Runtime API, "State machine" (403 InvalidStateTransition, 400 InvalidRequestID).
+    """
+
+    def __init__(self, message: str, *, status: int, error_type: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_type = error_type
+
+
+class InternalError(WorkbenchError):
+    """Our bug. Says so, and asks for a report."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message} This is a bug in workbench: please report it.")

@@ -1,0 +1,199 @@
+"""What the engine announces, named after Lambda's Telemetry API where it has a name.
+
+Values leave sideways on the bus when they happen; nobody on the path of an invocation waits for
+those who listen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.function import Problem
+from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry
+from workbench.model.names import EnvironmentId, FunctionName, RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChanged:
+    """The container engine was reached, lost, or is being looked for. See `EngineStatus`."""
+
+    status: EngineStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """What runs execution environments, and whether it answers."""
+
+    ready: bool
+    kind: str | None = None
+    """`docker` or `process`; `None` before anything was found."""
+    version: str | None = None
+    isolated: bool = True
+    """False: functions run as plain local processes. Every screen says so."""
+    cause: str | None = None
+    """Why it is not ready, a full sentence; `None` while it is being opened for the first time."""
+    remedy: str | None = None
+    """What the person can do."""
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectChanged:
+    """Functions were added, removed, renamed, mended or broken on disk."""
+
+    functions: tuple[FunctionName, ...]
+    """Those concerned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsChanged:
+    """Saved events of a function changed on disk."""
+
+    function: FunctionName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeReloaded:
+    """$LATEST now means other code or another configuration: the next invocation runs it."""
+
+    function: FunctionName
+    old_digest: str
+    new_digest: str
+    took_ms: float
+    """From the first file change noticed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadRejected:
+    """An edit is broken; what was there before keeps serving."""
+
+    function: FunctionName
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildStarted:
+    """An image is built or dependencies are installed. `subject` names it to people."""
+
+    subject: str
+    functions: tuple[FunctionName, ...]
+    """Functions that wait for it; empty when nobody does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildProgress:
+    """Another line of a build, and how far it is."""
+
+    subject: str
+    step: int
+    """From 1."""
+    steps: int
+    """0: unknown."""
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFinished:
+    """A build ended well."""
+
+    subject: str
+    took_s: float
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildBroke:
+    """A build ended badly. `step` is the one that failed, `output` the tail of the tool's text."""
+
+    subject: str
+    step: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentChanged:
+    """An environment entered a state."""
+
+    environment: EnvironmentSnapshot
+    cause: str | None = None
+    """Why, where that is not obvious: `timed out`, `newer code`, `idle for 600 s`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An invocation was accepted and waits for an environment."""
+
+    acceptance: Acceptance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitStart:
+    """A runtime was started in an environment."""
+
+    environment_id: EnvironmentId
+    function: FunctionName
+    at: datetime
+    request_id: RequestId | None
+    """The invocation it is started for, where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The event was handed to the runtime: the handler runs."""
+
+    request_id: RequestId
+    environment_id: EnvironmentId
+    at: datetime
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A log event."""
+
+    entry: LogEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """An invocation is over and measured. The record is final."""
+
+    record: InvocationRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something of ours broke and was contained. A bug: shown, never swallowed."""
+
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A listener was too slow and missed this many values. Only the listener itself is told."""
+
+    count: int
+
+
+Telemetry = (
+    EngineChanged
+    | ProjectChanged
+    | EventsChanged
+    | CodeReloaded
+    | ReloadRejected
+    | BuildStarted
+    | BuildProgress
+    | BuildFinished
+    | BuildBroke
+    | EnvironmentChanged
+    | Accepted
+    | InitStart
+    | Start
+    | LogLine
+    | Report
+    | Fault
+    | Dropped
+)

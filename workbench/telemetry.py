@@ -1,0 +1,123 @@
+"""The bus that the values of `model/telemetry.py` travel on.
+
+Invariant: `publish` never waits and never fails. A subscriber that is too slow loses the oldest
+values and is told how many (`Dropped`), in their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from workbench.model.telemetry import Dropped, Telemetry
+
+
+class Feed:
+    """One subscriber's queue. Not for use from another thread."""
+
+    def __init__(self, *, capacity: int | None, high_water: int | None = None) -> None:
+        self._capacity = capacity
+        self._high_water = high_water
+        self._when_relieved: list[Callable[[], None]] = []
+        self._values: deque[Telemetry] = deque()
+        self._dropped = 0
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    @property
+    def backlog(self) -> int:
+        """Values waiting."""
+        return len(self._values)
+
+    @property
+    def congested(self) -> bool:
+        """More waits than should; those who can wait are asked to (`Bus.when_relieved`)."""
+        return self._high_water is not None and len(self._values) >= self._high_water
+
+    def put(self, value: Telemetry) -> None:
+        """Add one; at capacity the oldest goes."""
+        if self._capacity is not None and len(self._values) >= self._capacity:
+            self._values.popleft()
+            self._dropped += 1
+        self._values.append(value)
+        self._arrived.set()
+
+    def close(self) -> None:
+        """No more will come. What waits can still be taken."""
+        self._closed = True
+        self._arrived.set()
+
+    def take_nowait(self, limit: int | None = None) -> list[Telemetry]:
+        """What is there now, oldest first, at most `limit`; may be empty."""
+        taken: list[Telemetry] = []
+        if self._dropped:
+            taken.append(Dropped(count=self._dropped))
+            self._dropped = 0
+        while self._values and (limit is None or len(taken) < limit):
+            taken.append(self._values.popleft())
+        if not self._values and not self._closed:
+            self._arrived.clear()
+        if not self.congested:
+            self.relieve()
+        return taken
+
+    def when_relieved(self, resume: Callable[[], None]) -> None:
+        """Call `resume` once, when the feed is no longer congested."""
+        self._when_relieved.append(resume)
+
+    def relieve(self) -> None:
+        """Let those who wait go on."""
+        waiting, self._when_relieved = self._when_relieved, []
+        for resume in waiting:
+            resume()
+
+    async def wait_values(self, limit: int | None = None) -> list[Telemetry]:
+        """Wait until there is something, then take it all. Empty means: closed, nothing will come."""
+        while not self._values and not self._dropped and not self._closed:
+            await self._arrived.wait()
+        return self.take_nowait(limit)
+
+
+class Bus:
+    """Publishes to every feed that is open at the moment."""
+
+    def __init__(self) -> None:
+        self._feeds: list[Feed] = []
+
+    def publish(self, value: Telemetry) -> None:
+        """Give `value` to every subscriber. Never waits."""
+        for feed in self._feeds:
+            feed.put(value)
+
+    @property
+    def congested(self) -> bool:
+        """A feed that must not lose anything is behind."""
+        return any(feed.congested for feed in self._feeds)
+
+    def when_relieved(self, resume: Callable[[], None]) -> None:
+        """Call `resume` once, when the feed that is behind has caught up; at once if none is."""
+        for feed in self._feeds:
+            if feed.congested:
+                feed.when_relieved(resume)
+                return
+        resume()
+
+    @contextmanager
+    def subscribe(
+        self, *, capacity: int | None = 10_000, high_water: int | None = None
+    ) -> Iterator[Feed]:
+        """A feed of everything published while the context is open.
+
+        capacity `None` never drops: only for the store's recorder, which gives a `high_water`
+        instead, above which environments stop taking logs from their containers.
+        """
+        feed = Feed(capacity=capacity, high_water=high_water)
+        self._feeds.append(feed)
+        try:
+            yield feed
+        finally:
+            self._feeds.remove(feed)
+            feed.close()
+            feed.relieve()
