@@ -1,0 +1,144 @@
+"""An invocation in progress: what its environment fills in and its callers wait for.
+
+Invariant: settled once, finished once, in that order. A caller that goes away changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from workbench.errors import InternalError, WorkbenchError
+from workbench.model.invocation import (
+    Acceptance,
+    InvocationRecord,
+    LogEntry,
+    Measurements,
+    Outcome,
+    log_room,
+)
+from workbench.model.names import EnvironmentId
+
+TAIL_BYTES = 4096
+"""How much of the log X-Amz-Log-Result carries. Source: Lambda API reference, Invoke, LogType."""
+
+
+class Run:
+    """One invocation, from acceptance until its figures are final."""
+
+    def __init__(
+        self,
+        acceptance: Acceptance,
+        *,
+        function_arn: str,
+        trace_id: str,
+        client_context: bytes | None,
+        accepted_s: float,
+        log_limit_bytes: int,
+    ) -> None:
+        self.acceptance = acceptance
+        self.function_arn = function_arn
+        self.trace_id = trace_id
+        self.client_context = client_context
+        self.accepted_s = accepted_s
+        self.record_now = InvocationRecord(acceptance=acceptance, outcome=None)
+        """What is known by now."""
+        self.logs: list[LogEntry] = []
+        """Its log, platform lines included, as far as the history keeps it."""
+        self.on_finished: Callable[[Run], None] = _nothing
+        """Called once, by whoever leased the concurrency it uses."""
+        self.moves = 0
+        """How often it lost its environment before the runtime had asked for it."""
+        self._log_room_bytes = log_limit_bytes
+        self._tail: deque[bytes] = deque()
+        self._tail_bytes = 0
+        self._error: WorkbenchError | None = None
+        self._settled = asyncio.Event()
+        self._finished = asyncio.Event()
+
+    @property
+    def settled(self) -> bool:
+        """The outcome is known."""
+        return self._settled.is_set()
+
+    @property
+    def finished(self) -> bool:
+        """The figures are final too."""
+        return self._finished.is_set()
+
+    def placed(self, environment_id: EnvironmentId, *, cold: bool) -> None:
+        """An environment has it."""
+        self.record_now = replace(self.record_now, environment_id=environment_id, cold=cold)
+
+    def settle(self, outcome: Outcome, *, ended_at: datetime) -> InvocationRecord:
+        """The outcome is known; callers of `outcome()` go on when `release` is called."""
+        if self.record_now.outcome is not None:
+            raise InternalError(f"Invocation {self.acceptance.request_id} got a second outcome.")
+        self.record_now = replace(self.record_now, outcome=outcome, ended_at=ended_at)
+        return self.record_now
+
+    def release(self, error: WorkbenchError | None = None) -> None:
+        """Let callers of `outcome()` go on; with `error`, by raising it."""
+        self._error = error
+        self._settled.set()
+
+    def finish(self, measurements: Measurements | None) -> InvocationRecord:
+        """The figures are final."""
+        if self._finished.is_set() or not self._settled.is_set():
+            raise InternalError(f"Invocation {self.acceptance.request_id} ended out of order.")
+        self.record_now = replace(self.record_now, measurements=measurements)
+        self._finished.set()
+        self.on_finished(self)
+        return self.record_now
+
+    def log(self, entry: LogEntry, *, in_tail: bool = True) -> None:
+        """Keep a log entry, as far as there is room; its end also for the tail."""
+        line = entry.text.encode() + b"\n"
+        size = len(line)
+        record = self.record_now
+        kept, self._log_room_bytes = log_room(entry.stream, size, self._log_room_bytes)
+        if kept:
+            self.logs.append(entry)
+            self.record_now = replace(record, log_lines=record.log_lines + 1)
+        else:
+            self.record_now = replace(record, log_bytes_dropped=record.log_bytes_dropped + size)
+        if not in_tail:
+            return
+        self._tail.append(line)
+        self._tail_bytes += size
+        while self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft())
+
+    def log_tail(self) -> bytes:
+        """The last 4 KB of the log's text."""
+        return b"".join(self._tail)[-TAIL_BYTES:]
+
+    async def outcome(self) -> Outcome:
+        """Wait until the function has answered or failed.
+
+        Raises what kept it from running at all. Cancellation: stops waiting, not the function.
+        """
+        await self._settled.wait()
+        if self._error is not None:
+            raise self._error
+        return self._known_outcome()
+
+    async def record(self) -> InvocationRecord:
+        """Wait until the figures are final. Never raises for an invocation that could not start:
+        the record says so.
+        """
+        await self._finished.wait()
+        return self.record_now
+
+    def _known_outcome(self) -> Outcome:
+        outcome = self.record_now.outcome
+        if outcome is None:
+            raise InternalError(f"Invocation {self.acceptance.request_id} was released unsettled.")
+        return outcome
+
+
+def _nothing(_: Run) -> None:
+    """Nobody is to be told."""

@@ -1,0 +1,209 @@
+"""The engine's own door: take an invocation, see that it gets an environment, and keep count.
+
+Invariant: between accepting an invocation and placing it nothing waits, so that "accepted before
+the reload" and "runs the old code" are the same thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from workbench.engine.concurrency import Ledger
+from workbench.engine.environment import ExecutionEnvironment, Surroundings
+from workbench.engine.pool import Pool
+from workbench.engine.run import Run
+from workbench.errors import InvocationNotFound, ThrottledError, WorkbenchError
+from workbench.model import failures
+from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.invocation import Acceptance, Measurements, Outcome
+from workbench.model.names import EnvironmentId, FunctionName, RequestId, function_arn
+from workbench.model.telemetry import Accepted, Fault, Report
+from workbench.model.version import Version
+
+
+class Scheduler:
+    """Everything that runs, and the one way to run more."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._with = surroundings
+        self._settings = surroundings.settings
+        self._ledger = Ledger(limit=self._settings.limits.concurrency)
+        self._pool = Pool(make=self._make, launch=self._launch, give_up=self._give_up)
+        self._runs: dict[RequestId, Run] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._living: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._no_runs = asyncio.Event()
+        self._no_runs.set()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Scheduler]:
+        """Serve while the context is open. Leaving it waits: for invocations in progress at most
+        `Timeouts.drain_s`, then for every container to be gone.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                yield self
+            finally:
+                await self._shut_down()
+
+    def invoke(
+        self,
+        version: Version,
+        acceptance: Acceptance,
+        *,
+        trace_id: str,
+        client_context: bytes | None = None,
+    ) -> Run:
+        """Accept an invocation and place it. Does not wait.
+
+        Raises `ThrottledError`, and what the journal raises when it cannot take it: it is not
+        accepted then.
+        """
+        if self._closing or self._tasks is None:
+            raise ThrottledError("The workbench is shutting down.", reason="ShuttingDown")
+        self._ledger.lease(acceptance.function)
+        try:
+            self._with.journal.accepted(acceptance)
+        except BaseException:
+            self._ledger.release(acceptance.function)
+            raise
+        run = Run(
+            acceptance,
+            function_arn=function_arn(
+                acceptance.function,
+                acceptance.target.qualifier,
+                region=self._settings.region,
+                account=self._settings.account,
+            ),
+            trace_id=trace_id,
+            client_context=client_context,
+            accepted_s=self._with.clock.monotonic(),
+            log_limit_bytes=self._settings.limits.invocation_log_bytes,
+        )
+        run.on_finished = self._forget
+        self._runs[acceptance.request_id] = run
+        self._no_runs.clear()
+        self._with.bus.publish(Accepted(acceptance=acceptance))
+        self._pool.place(version, run)
+        return run
+
+    def run(self, request_id: RequestId) -> Run:
+        """An invocation in progress. Raises `InvocationNotFound`."""
+        try:
+            return self._runs[request_id]
+        except KeyError:
+            raise InvocationNotFound(request_id) from None
+
+    def stop(self, request_id: RequestId) -> None:
+        """Stop an invocation: out of the line, or its runtime killed. Raises `InvocationNotFound`."""
+        run = self.run(request_id)
+        if self._pool.withdraw(run):
+            self._end_unplaced(run, failures.stopped(request_id))
+            run.release()
+            run.finish(self._waited(run))
+            self._report(run)
+            return
+        for environment in list(self._pool.environments):
+            environment.stop(run)
+
+    def supersede(self, version: Version, *, warm: bool) -> None:
+        """`version` is what its function and qualifier mean from now on.
+
+        warm: start an environment for it at once if the old one was in use.
+        """
+        was_in_use = self._pool.supersede(version, "newer code")
+        if was_in_use and warm and not self._closing:
+            self._pool.warm(version)
+
+    def retire(self, function: FunctionName) -> None:
+        """The function is gone."""
+        self._pool.retire(function, "the function was removed")
+
+    @property
+    def in_progress(self) -> int:
+        """Invocations accepted and not finished."""
+        return len(self._runs)
+
+    def snapshots(self) -> tuple[EnvironmentSnapshot, ...]:
+        """Every environment, oldest first."""
+        found = (environment.snapshot() for environment in self._pool.environments)
+        return tuple(sorted(found, key=lambda snapshot: snapshot.created_at))
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _make(self, version: Version) -> ExecutionEnvironment:
+        return ExecutionEnvironment(
+            version=version,
+            environment_id=EnvironmentId(uuid.uuid4().hex),
+            owner=self._pool,
+            surroundings=self._with,
+        )
+
+    def _launch(self, environment: ExecutionEnvironment) -> None:
+        assert self._tasks is not None, "nothing is placed before the scheduler is open"
+        task = self._tasks.create_task(
+            self._live(environment), name=f"environment {environment.environment_id}"
+        )
+        self._living.add(task)
+        task.add_done_callback(self._living.discard)
+
+    async def _live(self, environment: ExecutionEnvironment) -> None:
+        try:
+            await environment.live()
+        except Exception as error:  # noqa: BLE001 - the top of a supervised child
+            self._with.bus.publish(
+                Fault(where=f"environment {environment.environment_id}", message=repr(error))
+            )
+
+    def _give_up(self, run: Run, error: WorkbenchError) -> None:
+        outcome = failures.not_started(run.acceptance.request_id, str(error))
+        self._end_unplaced(run, outcome)
+        run.release(error)
+        run.finish(self._waited(run))
+        self._report(run)
+
+    def _end_unplaced(self, run: Run, outcome: Outcome) -> None:
+        self._with.journal.ended(run.settle(outcome, ended_at=self._with.clock.now()))
+
+    def _waited(self, run: Run) -> Measurements:
+        waited_ms = (self._with.clock.monotonic() - run.accepted_s) * 1000
+        return Measurements(queued_ms=waited_ms, memory_mb=run.acceptance.memory_mb)
+
+    def _report(self, run: Run) -> None:
+        self._with.journal.reported(run.record_now)
+        self._with.bus.publish(Report(record=run.record_now))
+
+    def _forget(self, run: Run) -> None:
+        del self._runs[run.acceptance.request_id]
+        self._ledger.release(run.acceptance.function)
+        if not self._runs:
+            self._no_runs.set()
+
+    async def _shut_down(self) -> None:
+        """Refuse new work, let what runs finish, then take everything down."""
+        self._closing = True
+        cause = "the workbench is shutting down"
+        self._give_up_all(self._pool.drain(cause))
+        try:
+            async with asyncio.timeout(self._settings.timeouts.drain_s):
+                await self._no_runs.wait()
+        except TimeoutError:
+            pass  # time is up for what still runs
+        finally:
+            self._give_up_all(self._pool.drain(cause))  # a lost container may have put some back
+            for environment in list(self._pool.environments):
+                environment.abandon("The workbench was shut down while it ran.")
+        # Not left to the task group: when this context is left by a cancellation, it would cancel
+        # the environments in the middle of removing their containers.
+        while self._living:
+            await asyncio.wait(self._living)
+
+    def _give_up_all(self, runs: Iterable[Run]) -> None:
+        error = ThrottledError("The workbench is shutting down.", reason="ShuttingDown")
+        for run in runs:
+            self._give_up(run, error)

@@ -1,0 +1,117 @@
+"""The one way to invoke a function, whoever asks."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from workbench.clock import Clock
+from workbench.engine.run import Run
+from workbench.errors import (
+    AccessDenied,
+    FunctionNotFound,
+    InvalidRequestContent,
+    NotFoundError,
+    RequestTooLarge,
+)
+from workbench.functions.keeper import EngineKeeper
+from workbench.functions.reload import Reload
+from workbench.model.invocation import Acceptance, InvokeRequest
+from workbench.model.names import LATEST, RequestId, Target
+from workbench.model.settings import Settings
+from workbench.model.version import Version
+
+
+class Invoker:
+    """Checks a request, finds its version, and hands it to the scheduler."""
+
+    def __init__(
+        self, *, reload: Reload, keeper: EngineKeeper, clock: Clock, settings: Settings
+    ) -> None:
+        self._reload = reload
+        self._keeper = keeper
+        self._clock = clock
+        self._settings = settings
+
+    async def invoke(self, request: InvokeRequest) -> Run:
+        """Accept an invocation. Waits only when the function has to be made ready first.
+
+        Raises `RequestError`, `FunctionNotFound`, `FunctionNotReady`, `DriverError`,
+        `ThrottledError`. Cancellation: nothing was accepted.
+        """
+        self.check(request)
+        version = self._reload.current_nowait(request.target.name)
+        if version is None:
+            version = await self._reload.current(request.target.name)
+        engine = self._keeper.engine or await self._keeper.ready()
+        return engine.scheduler.invoke(
+            version,
+            self._acceptance(request, version),
+            trace_id=request.trace_id or self._new_trace_id(),
+            client_context=request.client_context,
+        )
+
+    def check(self, request: InvokeRequest) -> None:
+        """Everything that can be refused before anything is started. Raises as `invoke`."""
+        self._check_target(request.target)
+        self._reload.current_nowait(request.target.name)  # raises when there is none
+        limit = self._settings.limits.request_bytes
+        if len(request.payload) > limit:
+            raise RequestTooLarge(limit_bytes=limit, operation="InvokeFunction")
+        if request.payload:
+            check_json(request.payload)
+
+    def _check_target(self, target: Target) -> None:
+        if target.region not in (None, self._settings.region):
+            raise NotFoundError(
+                f"Functions from '{target.region}' are not reachable in this region "
+                f"('{self._settings.region}')"
+            )
+        if target.account not in (None, self._settings.account):
+            raise AccessDenied(
+                f"This workbench is account {self._settings.account}, not {target.account}."
+            )
+        if target.qualifier not in (None, LATEST):
+            raise FunctionNotFound(target.name, qualifier=target.qualifier)
+
+    def _acceptance(self, request: InvokeRequest, version: Version) -> Acceptance:
+        configuration = version.configuration
+        return Acceptance(
+            request_id=RequestId(str(uuid.uuid4())),
+            target=request.target,
+            function=version.name,
+            version=version.version,
+            origin=request.origin,
+            event=request.event,
+            accepted_at=self._clock.now(),
+            payload=request.payload,
+            code_digest=version.code.digest,
+            memory_mb=configuration.memory_mb,
+            timeout_s=configuration.timeout_s,
+        )
+
+    def _new_trace_id(self) -> str:
+        """Source: X-Ray, "Tracing header": epoch seconds and 96 random bits, both hex."""
+        epoch = int(self._clock.now().timestamp())
+        return f"Root=1-{epoch:08x}-{uuid.uuid4().hex[:24]};Sampled=0"
+
+
+def check_json(payload: bytes) -> None:
+    """Raises `InvalidRequestContent` unless `payload` is JSON text in UTF-8.
+
+    Source: recorded text of InvalidRequestContentException (its tail is the parser's own).
+    """
+    try:
+        # decoded here: json.loads would take UTF-16 too, and NaN, which other runtimes cannot read
+        _STRICT.decode(payload.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestContent(
+            f"Could not parse request body into json: Could not parse payload into json: {error}"
+        ) from error
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)

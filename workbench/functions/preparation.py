@@ -1,0 +1,86 @@
+"""From a function on disk to a version that can run: image, dependencies, code.
+
+Three waits, none of them on the path of a warm invocation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from workbench.errors import FunctionNotReady, RuntimeNotFound
+from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.functions.keeper import EngineKeeper
+from workbench.model.function import Function, FunctionConfiguration, Severity
+from workbench.model.names import LATEST, RuntimeName
+from workbench.model.runtime import Runtime
+from workbench.model.version import TASK_ROOT, Image, Version, version_digest
+
+
+class Preparation:
+    """Makes versions of `$LATEST`."""
+
+    def __init__(
+        self, *, keeper: EngineKeeper, code: CodeStore, runtimes: Mapping[RuntimeName, Runtime]
+    ) -> None:
+        self._keeper = keeper
+        self._code = code
+        self._runtimes = runtimes
+
+    async def prepare(self, function: Function) -> Version:
+        """The version that `function` means now; builds what it needs.
+
+        Raises `FunctionNotReady` for a broken function, `DriverError` when there is no engine or a
+        build fails.
+        """
+        configuration = runnable(function)
+        runtime = self._runtime(configuration.runtime)
+        engine = await self._keeper.ready()
+        image = await engine.images.ensure(
+            runtime,
+            image=configuration.image,
+            architecture=configuration.architecture,
+            functions=(function.name,),
+        )
+        dependencies = await engine.dependencies.ensure(
+            function.name, function.folder, runtime, image
+        )
+        points: tuple[str, ...] = ()
+        if dependencies is not None and dependencies.target.startswith(f"{TASK_ROOT}/"):
+            points = (dependencies.target.removeprefix(f"{TASK_ROOT}/"),)
+        code = await self._code.take(
+            function.name,
+            function.folder,
+            ignored=IgnoredPaths(function.ignored_paths),
+            mount_points=points,
+        )
+        return Version(
+            configuration=configuration,
+            version=LATEST,
+            runtime=runtime,
+            image=image,
+            code=code,
+            dependencies=dependencies,
+            digest=version_digest(configuration, code, image, dependencies),
+        )
+
+    async def image(self, name: RuntimeName, *, architecture: str) -> Image:
+        """The image of a runtime alone, built if need be. Raises `DriverError`."""
+        engine = await self._keeper.ready()
+        return await engine.images.ensure(
+            self._runtime(name), image=None, architecture=architecture
+        )
+
+    def _runtime(self, name: RuntimeName) -> Runtime:
+        runtime = self._runtimes.get(name)
+        if runtime is None:
+            raise RuntimeNotFound(name, known=tuple(sorted(self._runtimes)))
+        return runtime
+
+
+def runnable(function: Function) -> FunctionConfiguration:
+    """The configuration of a function that is not broken. Raises `FunctionNotReady`."""
+    if function.configuration is None or function.broken:
+        errors = [str(p) for p in function.problems if p.severity is Severity.ERROR]
+        reason = " ".join(errors) or "its function.toml cannot be read"
+        raise FunctionNotReady(function.name, reason=reason)
+    return function.configuration

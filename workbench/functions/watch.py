@@ -1,0 +1,216 @@
+"""File changes below the project, as they happen.
+
+On Linux the kernel's queue is read on the event loop itself: no thread, and an invocation that comes
+a millisecond after a save already knows that the code is about to change. Folders full of other
+people's files, and our own, are not watched at all. Elsewhere watchdog's observers do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from workbench.model.telemetry import Fault
+from workbench.telemetry import Bus
+
+Noticed = Callable[[Path], None]
+
+UNWATCHED = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".idea",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".svn",
+        ".venv",
+        ".vscode",
+        ".workbench",
+        "__pycache__",
+        "node_modules",
+        "venv",
+    }
+)
+"""Folders whose files are nobody's to edit. What installs into node_modules changes a lock beside it."""
+
+MANY = 1000
+"""So many events in one batch that the kernel may have dropped some: everything is looked at again."""
+
+MOST_FOLDERS = 20_000
+"""Whoever opens their home folder by mistake gets an answer all the same."""
+
+
+@asynccontextmanager
+async def watch(root: Path, noticed: Noticed, bus: Bus) -> AsyncIterator[None]:
+    """Call `noticed` on the loop for every path below `root` that changes, while the context is open;
+    with `root` itself when more changed than can be said.
+
+    Where the system cannot watch so many folders, it is looked at once a second instead, and said.
+    """
+    try:
+        opened = _inotify(root, noticed) if sys.platform == "linux" else _observed(root, noticed)
+        async with opened:
+            yield
+    except _CannotWatch as error:
+        bus.publish(
+            Fault(
+                where="watching files",
+                message=f"{error}: changes are looked for once a second instead. "
+                "On Linux, raise fs.inotify.max_user_watches.",
+            )
+        )
+        async with _observed(root, noticed, polling=True):
+            yield
+
+
+class _CannotWatch(Exception):
+    """The system's own means are exhausted."""
+
+
+# --- Linux --------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _inotify(root: Path, noticed: Noticed) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    try:
+        watched = await asyncio.to_thread(_Inotify, root, noticed)
+    except OSError as error:
+        raise _CannotWatch(error.strerror or str(error)) from error
+    loop.add_reader(watched.descriptor, watched.take)
+    try:
+        yield
+    finally:
+        loop.remove_reader(watched.descriptor)
+        watched.close()
+
+
+class _Inotify:
+    """One queue for the whole project."""
+
+    def __init__(self, root: Path, noticed: Noticed) -> None:
+        """Blocks while folders are walked. Raises `OSError`."""
+        from watchdog.observers.inotify_c import Inotify, InotifyConstants
+
+        # Not IN_MODIFY: a file that is written is closed in the end, and a database never is.
+        mask = (
+            InotifyConstants.IN_ATTRIB  # chmod +x
+            | InotifyConstants.IN_CLOSE_WRITE
+            | InotifyConstants.IN_CREATE
+            | InotifyConstants.IN_DELETE
+            | InotifyConstants.IN_DELETE_SELF
+            | InotifyConstants.IN_MOVE
+        )
+        self._root = os.fsencode(root)
+        self._noticed = noticed
+        self._queue = Inotify(self._root, recursive=False, event_mask=mask)
+        try:
+            for folder in _folders(self._root):
+                self._queue.add_watch(folder)
+        except BaseException:
+            self._queue.close()
+            raise
+
+    @property
+    def descriptor(self) -> int:
+        return self._queue.fd
+
+    def take(self) -> None:
+        """Something waits in the queue."""
+        events = self._queue.read_events()
+        if len(events) >= MANY:
+            self._enter(self._root)
+            self._noticed(Path(os.fsdecode(self._root)))
+            return
+        for event in events:
+            if event.is_directory and (event.is_create or event.is_moved_to):
+                self._enter(event.src_path)
+            if not event.is_ignored:
+                self._noticed(Path(os.fsdecode(event.src_path)))
+
+    def close(self) -> None:
+        self._queue.close()
+
+    def _enter(self, folder: bytes) -> None:
+        """Watch a folder that has come, before its coming is told: what was written into it by now
+        is seen by whoever is told, what comes later is an event of its own.
+        """
+        if folder.rpartition(b"/")[2] in _UNWATCHED:
+            return
+        try:
+            for inside in (folder, *_folders(folder)):
+                self._queue.add_watch(inside)
+        except OSError:
+            return  # gone again, or one folder too many: its parent still tells of changes
+
+
+_UNWATCHED = frozenset(name.encode() for name in UNWATCHED)
+
+
+def _folders(root: bytes) -> Iterator[bytes]:
+    """Every folder below `root` that is to be watched; links to folders are followed, once each."""
+    seen = {_identity(root)}
+    for parent, folders, _ in os.walk(root, followlinks=True):
+        wanted: list[bytes] = []
+        for name in folders:
+            folder = os.path.join(parent, name)  # noqa: PTH118 - bytes
+            identity = _identity(folder)
+            if name not in _UNWATCHED and identity is not None and identity not in seen:
+                seen.add(identity)
+                wanted.append(name)
+                yield folder
+        if len(seen) > MOST_FOLDERS:
+            raise OSError(errno.ENOSPC, f"more than {MOST_FOLDERS} folders below the project")
+        folders[:] = wanted
+
+
+def _identity(folder: bytes) -> tuple[int, int] | None:
+    try:
+        found = os.stat(folder)  # noqa: PTH116 - bytes
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+# --- elsewhere ----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _observed(root: Path, noticed: Noticed, *, polling: bool = False) -> AsyncIterator[None]:
+    from watchdog.events import (
+        FileClosedNoWriteEvent,
+        FileOpenedEvent,
+        FileSystemEvent,
+        FileSystemEventHandler,
+    )
+    from watchdog.observers import Observer
+    from watchdog.observers.polling import PollingObserver
+
+    loop = asyncio.get_running_loop()
+
+    class Forward(FileSystemEventHandler):
+        """Runs in the observer's thread, and does one thing: hand a path to the loop."""
+
+        def on_any_event(self, event: FileSystemEvent) -> None:
+            if isinstance(event, FileOpenedEvent | FileClosedNoWriteEvent):
+                return  # our own reading
+            for path in {event.src_path, event.dest_path} - {""}:
+                try:
+                    loop.call_soon_threadsafe(noticed, Path(os.fsdecode(path)))
+                except RuntimeError:
+                    return  # the loop is closed: we are going down
+
+    observer = PollingObserver(timeout=1) if polling else Observer()
+    observer.schedule(Forward(), str(root), recursive=True)
+    await asyncio.to_thread(observer.start)
+    try:
+        yield
+    finally:
+        observer.stop()
+        await asyncio.to_thread(observer.join)
