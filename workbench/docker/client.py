@@ -1,0 +1,148 @@
+"""The engine's API, called from named threads.
+
+The SDK is synchronous and slow to import (about 100 ms): it is imported when an engine is opened,
+never for `--help` or the first paint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from workbench.errors import ContainerRefused, DriverError, EngineUnreachable, ImageMissing
+
+if TYPE_CHECKING:
+    import docker
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 16
+"""Calls at once; more than this only queue inside the engine."""
+
+
+class EngineClient:
+    """One connection pool to one container engine."""
+
+    def __init__(self, api: docker.APIClient) -> None:
+        self.api = api
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+
+    @classmethod
+    async def connect(cls) -> EngineClient:
+        """The engine that DOCKER_HOST or the default socket names.
+
+        Raises `EngineUnreachable` with the cause and what to do about it.
+        """
+        return cls(await asyncio.to_thread(_connect))
+
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one SDK call in a thread. Raises `DriverError`.
+
+        Cancellation: stops waiting; the call itself goes on in its thread.
+        """
+        loop = asyncio.get_running_loop()
+        work = functools.partial(function, *args, **kwargs)
+        return await loop.run_in_executor(self._threads, translated, work)
+
+    async def complete(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `call`, for what makes something that must be taken away again.
+
+        Cancellation: is felt only when the call has ended, so that what it made is known.
+        """
+        loop = asyncio.get_running_loop()
+        work = functools.partial(function, *args, **kwargs)
+        ending = loop.run_in_executor(self._threads, translated, work)
+        try:
+            return await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait([ending])
+            raise
+
+    def close(self) -> None:
+        """Give the threads and sockets back; calls in progress are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.api.close()
+
+
+def translated(work: Callable[[], T]) -> T:
+    """Call `work`; the SDK's exceptions become ours."""
+    import docker.errors
+    import requests
+
+    try:
+        return work()
+    except docker.errors.ImageNotFound as error:
+        raise ImageMissing(_detail(error), remedy="Run: workbench build") from error
+    except docker.errors.APIError as error:
+        raise ContainerRefused(_detail(error)) from error
+    except docker.errors.DockerException as error:
+        raise DriverError(f"The container engine's client failed: {error}") from error
+    except requests.exceptions.ConnectionError as error:
+        raise EngineUnreachable(
+            cause="The container engine does not answer any more.",
+            remedy="Start it again; the workbench goes on by itself.",
+        ) from error
+    except requests.exceptions.RequestException as error:
+        raise DriverError(f"The container engine did not answer as expected: {error}") from error
+
+
+def _detail(error: Any) -> str:
+    return str(error.explanation or error)
+
+
+def _connect() -> docker.APIClient:
+    import docker
+    import docker.errors
+    from docker.utils import kwargs_from_env
+
+    _try_socket()
+    try:
+        api = docker.APIClient(**kwargs_from_env(), version="auto", timeout=60)
+        api.ping()
+    except docker.errors.DockerException as error:
+        raise _unreachable(str(error)) from error
+    return api
+
+
+def _try_socket() -> None:
+    """Connect once before the SDK does, which leaves its socket open where nobody answers."""
+    import os
+    import socket
+
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not address.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as attempt:
+        try:
+            attempt.connect("/" + address.removeprefix("unix://").lstrip("/"))
+        except OSError as error:
+            raise _unreachable(str(error)) from error
+
+
+def _unreachable(text: str) -> EngineUnreachable:
+    import os
+
+    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if "Permission denied" in text or "errno 13" in text.lower():
+        return EngineUnreachable(
+            cause=f"The container engine at {where} does not let this user in (permission denied).",
+            remedy='Run: sudo usermod -aG docker "$USER", then log in again.',
+        )
+    if "No such file" in text or "FileNotFoundError" in text:
+        return EngineUnreachable(
+            cause=f"No container engine listens at {where}.",
+            remedy="Run: workbench doctor --fix (it says what it would do), or use --engine process.",
+        )
+    if "Connection refused" in text or "ConnectionRefused" in text:
+        return EngineUnreachable(
+            cause=f"The container engine at {where} does not answer: it is not running.",
+            remedy="Run: workbench doctor --fix, or start the Docker service.",
+        )
+    return EngineUnreachable(
+        cause=f"The container engine at {where} could not be reached: {text}.",
+        remedy="Run: workbench doctor",
+    )
