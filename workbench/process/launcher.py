@@ -1,0 +1,255 @@
+"""The program that looks after the runtime of one environment: a small init for plain processes.
+
+Run by the workbench's own interpreter, once for each environment; it imports nothing of the package
+and starts in 15 ms. It starts the runtime, kills it with everything it made, and says how it ended.
+
+On Linux it adopts whatever a runtime leaves behind (PR_SET_CHILD_SUBREAPER), however often that has
+detached itself, and a runtime dies with it (PR_SET_PDEATHSIG). Elsewhere only the runtime's process
+group is killed.
+
+Orders come as lines of JSON on the socket whose number is the one argument, answers go back the same
+way. When the socket ends the workbench is no more, and neither is anything here.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+_libc: Any = None
+try:
+    import ctypes
+
+    _libc = ctypes.CDLL(None)
+except (ImportError, OSError):  # an interpreter without libffi: as on a system without prctl
+    pass
+
+FRAMED_FD = 62
+"""Where the runtime finds its framed log pipe. Source: recorded `_LAMBDA_TELEMETRY_LOG_FD`."""
+
+_MAX_DESCRIPTORS = 3
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def _prctl(option: int, value: int) -> bool:
+    """True: the kernel did it."""
+    if _libc is None or not sys.platform.startswith("linux"):
+        return False
+    return bool(_libc.prctl(option, *map(ctypes.c_ulong, (value, 0, 0, 0))) == 0)
+
+
+class Launcher:
+    """The one there is in this process."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._received = b""
+        self._descriptors: list[int] = []
+        self._runtime = 0
+        """Its process id; 0: none runs."""
+        self._status: int | None = None
+        """How it ended, until everything it left behind is gone too."""
+        self._cpu_s = 0.0
+        self._peak_kib = 0
+        self._adopts = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+    def run(self) -> None:
+        """Obey until the workbench is gone."""
+        woken, waker = os.pipe()
+        os.set_blocking(waker, False)
+        os.set_blocking(woken, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+        self._tell(report="up")
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(woken, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == woken:
+                    os.read(woken, 4096)
+                    self._reap()
+                elif not self._take_orders():
+                    return
+
+    def kill_all(self) -> None:
+        """SIGKILL to the runtime and all it made, until nothing of it is left."""
+        if self._runtime and self._status is None:
+            _kill_group(self._runtime)
+        while True:
+            for pid in descendants(os.getpid()) if self._adopts else ():
+                _kill(pid)
+            if not self._wait(0):
+                return
+
+    # --- orders ----------------------------------------------------------------------------------------
+
+    def _take_orders(self) -> bool:
+        """False: there will be no more."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, 65_536, _MAX_DESCRIPTORS)
+        except ConnectionError:
+            return False
+        if not data:
+            return False
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - its only form
+        self._descriptors += descriptors
+        self._received += data
+        *lines, self._received = self._received.split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            if order["order"] == "start":
+                self._start(order)
+            else:
+                self._kill_runtime()
+        return True
+
+    def _tell(self, **report: Any) -> None:
+        with suppress(OSError):  # nobody listens: the next read says so
+            self._control.sendall(json.dumps(report).encode() + b"\n")
+
+    def _start(self, order: dict[str, Any]) -> None:
+        descriptors, self._descriptors = self._descriptors, []
+        failed, failure = os.pipe()
+        self._runtime = os.fork()
+        if self._runtime == 0:
+            _become(order, descriptors, failure)
+        for descriptor in (*descriptors, failure):
+            os.close(descriptor)
+        problem = os.read(failed, 16)
+        os.close(failed)
+        if problem:
+            os.waitpid(self._runtime, 0)
+            self._runtime = 0
+            self._tell(report="ended", error=int(problem))
+        else:
+            self._tell(report="started", pid=self._runtime)
+
+    def _kill_runtime(self) -> None:
+        if self._runtime:
+            self.kill_all()
+            self._tell_end()
+
+    # --- ends --------------------------------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        while self._wait(os.WNOHANG):
+            pass
+        if self._status is not None:
+            self.kill_all()
+            self._tell_end()
+
+    def _wait(self, options: int) -> bool:
+        """Take leave of one dead child. False: none is dead, or none is left."""
+        try:
+            pid, status, used = os.wait4(-1, options)
+        except ChildProcessError:
+            return False
+        if pid == 0:
+            return False
+        self._cpu_s += used.ru_utime + used.ru_stime
+        self._peak_kib = max(self._peak_kib, used.ru_maxrss)
+        if pid == self._runtime:
+            self._status = status
+        return True
+
+    def _tell_end(self) -> None:
+        status, self._status = self._status, None
+        if status is None:
+            return
+        self._runtime = 0
+        signalled = os.WIFSIGNALED(status)
+        # A fork has its parent's pages until it becomes another program; what is no more than
+        # ours says nothing about the runtime.
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._tell(
+            report="ended",
+            code=None if signalled else os.WEXITSTATUS(status),
+            signal=os.WTERMSIG(status) if signalled else None,
+            core=signalled and os.WCOREDUMP(status),
+            cpu_s=self._cpu_s,
+            peak_kib=self._peak_kib if self._peak_kib > ours else None,
+        )
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below `pid`, parents before children. Linux only."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        children = _children(waiting.pop())
+        found += children
+        waiting += children
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - pathlib is slow to import
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:  # noqa: PTH123 - likewise
+                children += map(int, file.read().split())
+    except OSError:
+        pass  # it ended meanwhile; its children are its parent's now, or ours
+    return children
+
+
+def _become(order: dict[str, Any], descriptors: list[int], failure: int) -> NoReturn:
+    """In the child: become the runtime. Never returns."""
+    error = errno.ENOENT
+    try:
+        os.setsid()
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python's own doing
+            signal.signal(ignored, signal.SIG_DFL)
+        # The folder it runs in is the function's code: no place for a core file.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for descriptor, target in zip(descriptors, (1, 2, FRAMED_FD), strict=False):
+            os.dup2(descriptor, target)
+        os.chdir(order["cwd"])
+        os.execvpe(order["argv"][0], order["argv"], order["variables"])  # noqa: S606 - its purpose
+    except OSError as problem:
+        error = problem.errno or error
+    except ValueError:
+        error = errno.EINVAL  # a NUL in a variable
+    finally:
+        os.write(failure, b"%d" % error)
+        os._exit(127)
+
+
+def _kill_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        _kill(leader)
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # dead already, or another user now
+        os.kill(pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve the workbench at the other end of the socket."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)  # its end is the workbench's, whatever a runtime holds open
+    launcher = Launcher(control)
+    try:
+        launcher.run()
+    finally:
+        launcher.kill_all()
+
+
+if __name__ == "__main__":
+    main()
