@@ -1,0 +1,96 @@
+"""What the history takes from the bus: log entries, and the newest state of each environment.
+
+Invariant: entries leave in the order in which they were published, whoever takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from workbench.model.container import LogStream
+from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
+from workbench.model.invocation import CUT, LogEntry, log_room
+from workbench.model.names import EnvironmentId
+from workbench.model.settings import Limits
+from workbench.model.telemetry import EnvironmentChanged, LogLine, Report, Start, Telemetry
+from workbench.telemetry import Feed
+
+BATCH = 500
+"""Values taken at once: sorting and writing them holds up the loop for about 1 ms."""
+
+
+class Intake:
+    """The feed of the store, sorted."""
+
+    def __init__(self, feed: Feed, limits: Limits) -> None:
+        self._feed = feed
+        self._limit_bytes = limits.invocation_log_bytes
+        self._room_bytes: dict[str, int] = {}
+        """What is left, by request id, and by environment id for lines outside invocations."""
+        self._entries: list[LogEntry] = []
+        self._changed: dict[EnvironmentId, EnvironmentSnapshot] = {}
+        self.when_changed: Callable[[], None] | None = None
+        """Told that the state of an environment has changed, whoever sorted it in."""
+
+    @property
+    def backlog(self) -> int:
+        """Values that wait to be sorted."""
+        return self._feed.backlog
+
+    async def wait(self) -> bool:
+        """Wait until something was published. False: nothing will come any more."""
+        values = await self._feed.wait_values(BATCH)
+        self._sort(values)
+        return bool(values)
+
+    def take_entries(self) -> list[LogEntry]:
+        """Log entries published by now, as far as a batch reaches."""
+        self._sort(self._feed.take_nowait(BATCH))
+        entries, self._entries = self._entries, []
+        return entries
+
+    def take_entries_quietly(self) -> list[LogEntry]:
+        """The same for callers inside the engine: nobody who waits for the feed is told to go on."""
+        return [] if self._feed.congested else self.take_entries()
+
+    def take_changed(self) -> tuple[EnvironmentSnapshot, ...]:
+        """The newest state of each environment whose state has changed."""
+        changed, self._changed = self._changed, {}
+        return tuple(changed.values())
+
+    def put_back(self, snapshots: tuple[EnvironmentSnapshot, ...]) -> None:
+        """They could not be written; newer ones win."""
+        for snapshot in snapshots:
+            self._changed.setdefault(snapshot.environment_id, snapshot)
+
+    def _sort(self, values: list[Telemetry]) -> None:
+        for value in values:
+            if isinstance(value, LogLine):
+                self._keep(value.entry)
+            elif isinstance(value, EnvironmentChanged):
+                snapshot = value.environment
+                self._changed[snapshot.environment_id] = snapshot
+                if self.when_changed is not None:
+                    self.when_changed()
+                if snapshot.state is EnvironmentState.STOPPED:
+                    self._room_bytes.pop(snapshot.environment_id, None)
+            elif isinstance(value, Start):
+                self._room_bytes.pop(value.environment_id, None)
+            elif isinstance(value, Report):
+                self._room_bytes.pop(value.record.request_id, None)
+
+    def _keep(self, entry: LogEntry) -> None:
+        """As far as there is room; an invocation's record says how much was beyond it."""
+        owner: str = entry.request_id or entry.environment_id
+        room_bytes = self._room_bytes.get(owner, self._limit_bytes)
+        size_bytes = len(entry.text.encode()) + 1
+        kept, self._room_bytes[owner] = log_room(entry.stream, size_bytes, room_bytes)
+        if kept:
+            self._entries.append(entry)
+        elif entry.request_id is None and room_bytes != CUT:
+            text = (
+                f"More than {self._limit_bytes} bytes were logged outside an invocation: "
+                "the rest is not kept in the history."
+            )
+            self._entries.append(replace(entry, stream=LogStream.PLATFORM, text=text, level=None))

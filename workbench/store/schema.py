@@ -1,0 +1,73 @@
+"""The database's schema: numbered steps, forward only.
+
+Invariant: a database is at the schema its `user_version` says, because the steps that lead there
+and the number itself are one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.errors import DatabaseCorrupt, DatabaseTooNew
+
+APPLICATION_ID = 0x776B626E
+"""`wkbn`, in the file's header: `file workbench.db` says whose it is, and so do we."""
+
+_FOLDER = Path(__file__).with_name("migrations")
+
+
+def migrations() -> tuple[str, ...]:
+    """The steps: the first one makes an empty database into schema 1."""
+    found = sorted(_FOLDER.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    for number, path in enumerate(found, start=1):
+        assert int(path.name[:4]) == number, f"{path.name}: step {number} is missing"
+    return tuple(path.read_text(encoding="utf-8") for path in found)
+
+
+def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[str, ...]) -> None:
+    """Bring the database to the schema that `steps` lead to.
+
+    Waits for another process that does the same. Raises `DatabaseTooNew`, and `DatabaseCorrupt`
+    for a database that is not ours. `connection` is in autocommit mode; `path` is for the texts.
+    """
+    if check(connection, path, known=len(steps)) == len(steps):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = check(connection, path, known=len(steps))  # another process may have been here
+        for step in steps[done:]:
+            for statement in _statements(step):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def check(connection: sqlite3.Connection, path: Path, *, known: int) -> int:
+    """The schema the database is at. Raises what `migrate` raises."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (application or found or objects):
+        raise DatabaseCorrupt(path, detail="it is a database of another program")
+    if found > known:
+        raise DatabaseTooNew(path, found=found, known=known)
+    return int(found)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script. (`executescript` would commit before it begins.)"""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if any(line.strip() and not line.startswith("--") for line in statement.splitlines()):
+        yield statement
