@@ -1,0 +1,145 @@
+"""What the doctor looks at, room by room, and what is done about it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.assembly.site import Site
+from workbench.config.locations import cache_folder, host_id
+from workbench.facade.doctor import Say
+from workbench.functions.registry import Registry
+from workbench.model.doctor import Finding, Health
+from workbench.model.function import Severity
+from workbench.model.names import RuntimeName
+from workbench.model.settings import EngineKind
+from workbench.store.instances import lock_is_held
+
+if TYPE_CHECKING:
+    from workbench.docker.doctor import DockerDoctor
+
+
+async def provide_engine(site: Site, say: Say) -> None:
+    """See `facade.doctor.Doctor.provide_engine`."""
+    from workbench.docker.probe import surely_answers
+
+    if await surely_answers(os.environ):
+        return
+    from workbench.docker.installation import carry_out, gather_facts, plan
+
+    await carry_out(plan(await gather_facts(os.environ)), say, clock=site.clock)
+
+
+async def examine(site: Site, registry: Registry) -> tuple[Finding, ...]:
+    """See `facade.doctor.Doctor.examine`."""
+    return (*await _engine(site, registry), *await _history(site), _project(registry))
+
+
+async def mend(site: Site, fix: str, say: Say) -> None:
+    """See `facade.doctor.Doctor.mend`. Everything that can be mended is the container engine's."""
+    await _docker(site).mend(fix, say)
+
+
+async def _engine(site: Site, registry: Registry) -> tuple[Finding, ...]:
+    if site.settings.engine is EngineKind.PROCESS:
+        return (_process_finding(),)
+    from workbench.docker.probe import surely_answers
+
+    findings = await _docker(site).examine(_needed(registry))
+    answers = len(findings) > 1 or await surely_answers(os.environ)
+    if answers or site.settings.engine is EngineKind.DOCKER:
+        return findings
+    # Functions run all the same, as local processes.
+    return (
+        *(replace(finding, health=Health.WARNING) for finding in findings),
+        _process_finding(),
+    )
+
+
+def _docker(site: Site) -> DockerDoctor:
+    from workbench.docker.doctor import DockerDoctor, Premises
+    from workbench.docker.host import build_host
+
+    premises = Premises(
+        runtimes=site.runtimes,
+        runtimes_folder=site.runtimes_folder,
+        cache=cache_folder(),
+        host=build_host(os.environ),
+        host_id=host_id(),
+        architecture=_MACHINES.get(os.uname().machine, "x86_64"),
+        lock_is_held=lock_is_held,
+        environment=os.environ,
+        timeouts=site.settings.timeouts,
+    )
+    return DockerDoctor(premises, bus=site.bus, clock=site.clock)
+
+
+_MACHINES = {"aarch64": "arm64", "arm64": "arm64"}
+"""The kernels' words for what Lambda has its own for."""
+
+
+def _needed(registry: Registry) -> tuple[tuple[RuntimeName, str], ...]:
+    """Runtimes and architectures of the images that sound functions stand on."""
+    configurations = (
+        entry.function.configuration for entry in registry.entries if not entry.function.broken
+    )
+    return tuple(
+        sorted(
+            {
+                (configuration.runtime, str(configuration.architecture))
+                for configuration in configurations
+                if configuration is not None and configuration.image is None
+            }
+        )
+    )
+
+
+def _process_finding() -> Finding:
+    return Finding(
+        subject="engine",
+        health=Health.WARNING,
+        detail="local processes",
+        cause="Functions run as plain processes of this machine: no isolation, no memory, CPU or "
+        "disk limits.",
+        remedy="Use --engine docker where there is a container engine.",
+    )
+
+
+async def _history(site: Site) -> tuple[Finding, ...]:
+    problem = site.store.history.problem
+    if problem is not None:
+        return (
+            Finding(
+                subject="history",
+                health=Health.BAD,
+                detail="not available",
+                cause=str(problem),
+                remedy="Functions run on without it.",
+            ),
+        )
+    size = await site.store.history.size()
+    return (
+        Finding(
+            subject="history", health=Health.GOOD, detail=f"{size / 1024 / 1024:.1f} MB on disk"
+        ),
+    )
+
+
+def _project(registry: Registry) -> Finding:
+    project = registry.project
+    problems = [
+        *project.problems,
+        *(problem for function in project.functions for problem in function.problems),
+    ]
+    detail = f"{len(project.functions)} functions"
+    if not problems:
+        return Finding(subject="project", health=Health.GOOD, detail=detail)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    return Finding(
+        subject="project",
+        health=Health.BAD if errors else Health.WARNING,
+        detail=f"{detail}, {len(errors)} errors, {len(problems) - len(errors)} warnings",
+        cause=str((errors or problems)[0]),
+        remedy="Run: workbench ls",
+    )

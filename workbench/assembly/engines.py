@@ -1,0 +1,180 @@
+"""Engines: what runs execution environments, opened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
+from typing import TYPE_CHECKING
+
+from workbench.assembly.site import Site
+from workbench.config.locations import cache_folder, host_id, runtime_folder
+from workbench.engine.environment import Surroundings
+from workbench.engine.scheduler import Scheduler
+from workbench.errors import DriverError, EngineUnreachable
+from workbench.functions.keeper import OpenEngine
+from workbench.model.settings import EngineKind
+from workbench.ports import ContainerDriver
+from workbench.store.instances import lock_is_held
+
+if TYPE_CHECKING:
+    from workbench.docker.client import EngineClient
+
+
+@asynccontextmanager
+async def open_engine(site: Site) -> AsyncIterator[OpenEngine]:
+    """The engine that the settings ask for. Raises `DriverError`."""
+    kind = site.settings.engine
+    async with AsyncExitStack() as stack:
+        if kind is EngineKind.PROCESS:
+            engine = await stack.enter_async_context(_process_engine(site))
+        else:
+            try:
+                engine = await stack.enter_async_context(_docker_engine(site))
+            except EngineUnreachable:
+                if kind is EngineKind.DOCKER:
+                    raise
+                engine = await stack.enter_async_context(_process_engine(site))
+        site.store.instance.announce(engine=engine.kind)
+        yield engine
+
+
+@asynccontextmanager
+async def _process_engine(site: Site) -> AsyncIterator[OpenEngine]:
+    """Local processes, without isolation."""
+    import platform
+
+    from workbench.process.dependencies import ProcessDependencies
+    from workbench.process.driver import ProcessDriver
+    from workbench.process.images import ProcessImages
+
+    programs = ProcessImages(path=os.environ.get("PATH", os.defpath))
+    driver = ProcessDriver(
+        programs=programs,
+        state=runtime_folder() / "processes",
+        clock=site.clock,
+        timeouts=site.settings.timeouts,
+    )
+    async with driver.open(), _scheduler(site, driver) as scheduler:
+        yield OpenEngine(
+            kind="process",
+            version=f"{platform.system()} {platform.release()}",
+            isolated=False,
+            scheduler=scheduler,
+            images=programs,
+            dependencies=ProcessDependencies(
+                folder=site.state / "dependencies",
+                programs=programs,
+                environment=os.environ,
+                bus=site.bus,
+                clock=site.clock,
+                timeouts=site.settings.timeouts,
+            ),
+            presence=_AlwaysThere(),
+        )
+
+
+@asynccontextmanager
+async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
+    """Containers."""
+    from workbench.docker.client import EngineClient
+    from workbench.docker.dependencies import DockerDependencies
+    from workbench.docker.driver import DockerDriver
+    from workbench.docker.host import build_host
+    from workbench.docker.images import DockerImages
+    from workbench.docker.presence import DockerPresence
+    from workbench.docker.supervisor import ensure_supervisor
+
+    client = await EngineClient.connect()
+    async with AsyncExitStack() as stack:
+        stack.callback(client.close)
+        version = await client.call(client.api.version)
+        images = await stack.enter_async_context(
+            DockerImages.open(
+                client,
+                bus=site.bus,
+                clock=site.clock,
+                runtimes=site.runtimes_folder,
+                host=build_host(os.environ),
+                timeouts=site.settings.timeouts,
+            )
+        )
+        architecture = _ARCHITECTURES.get(str(version.get("Arch")), str(version.get("Arch")))
+        supervisor = await ensure_supervisor(
+            images, cache=cache_folder(), architecture=architecture
+        )
+        driver = DockerDriver(
+            client,
+            supervisor=supervisor,
+            channels=runtime_folder() / site.store.instance.name,
+            timeouts=site.settings.timeouts,
+        )
+        await stack.enter_async_context(driver.open())
+        dependencies = await stack.enter_async_context(
+            DockerDependencies.open(images, folder=site.state / "dependencies", labels=site.labels)
+        )
+        await stack.enter_async_context(_sweeping(client))
+        scheduler = await stack.enter_async_context(_scheduler(site, driver))
+        yield OpenEngine(
+            kind="docker",
+            version=str(version.get("Version", "unknown")),
+            isolated=True,
+            scheduler=scheduler,
+            images=images,
+            dependencies=dependencies,
+            presence=DockerPresence(client),
+        )
+
+
+_ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64"}
+"""The engine's words for what Lambda has its own for."""
+
+
+def _scheduler(site: Site, driver: ContainerDriver) -> AbstractAsyncContextManager[Scheduler]:
+    from workbench.runtime_api.server import Endpoints
+
+    return Scheduler(
+        Surroundings(
+            driver=driver,
+            endpoints=Endpoints(limits=site.settings.limits),
+            journal=site.store.journal,
+            bus=site.bus,
+            clock=site.clock,
+            settings=site.settings,
+            starts=asyncio.Semaphore(site.settings.limits.parallel_starts),
+            labels=site.labels,
+        )
+    ).open()
+
+
+@asynccontextmanager
+async def _sweeping(client: EngineClient) -> AsyncIterator[None]:
+    """Remove what a killed workbench left behind, while others already work."""
+    from workbench.docker.sweep import sweep
+
+    async def work() -> None:
+        with suppress(
+            DriverError
+        ):  # what will not go is found by the doctor, and by the next start
+            await sweep(client, host=host_id(), lock_is_held=lock_is_held)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(work(), name="sweep")
+        yield
+
+
+class _AlwaysThere:
+    """Local processes need nobody else. See `functions.keeper.Presence`."""
+
+    async def wait_lost(self) -> str:
+        await asyncio.Event().wait()
+        return "The machine is gone."
+
+    async def check(self) -> None:
+        """It is there."""

@@ -1,0 +1,166 @@
+"""A workbench, from a folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from workbench.assembly.checkup import examine, mend, provide_engine
+from workbench.assembly.engines import open_engine
+from workbench.assembly.site import Site
+from workbench.clock import SystemClock
+from workbench.config.discovery import ProjectReader
+from workbench.config.events import EventFiles
+from workbench.config.locations import state_folder
+from workbench.config.runtimes import load_runtimes, runtimes_folder
+from workbench.config.scaffold import create_function
+from workbench.config.settings import Overrides
+from workbench.facade.catalog import Catalog
+from workbench.facade.doctor import Doctor
+from workbench.facade.environments import Environments
+from workbench.facade.events import Events
+from workbench.facade.instances import Instances
+from workbench.facade.invocations import Invocations
+from workbench.facade.workbench import Workbench
+from workbench.functions.code import CodeStore
+from workbench.functions.invoker import Invoker
+from workbench.functions.keeper import EngineKeeper
+from workbench.functions.preparation import Preparation
+from workbench.functions.registry import Registry
+from workbench.functions.reload import Reload
+from workbench.functions.watch import watch
+from workbench.store.instances import InstanceKind, live_instances
+from workbench.store.opening import open_store
+from workbench.telemetry import Bus
+
+CODE_KEPT_S = 24 * 3600.0
+"""Code that nobody has run for so long is deleted, when no other workbench works on the project."""
+TRASH_KEPT_DAYS = 30
+
+
+@asynccontextmanager
+async def open_workbench(
+    root: Path,
+    *,
+    overrides: Overrides | None = None,
+    kind: str = "cli",
+    hold_engine: bool = False,
+) -> AsyncIterator[Workbench]:
+    """The workbench of the project at `root`, while the context is open.
+
+    kind: what other workbenches see this one as (`InstanceKind`). hold_engine: the container engine
+    is not opened before `environments.begin()`.
+    Leaving waits: for invocations in progress at most `Timeouts.drain_s`, then until containers are
+    gone and the history is written. Raises `InvalidParameter` when there is no such folder.
+    """
+    clock = SystemClock()
+    bus = Bus()
+    folder = runtimes_folder()
+    runtimes = load_runtimes(folder)
+    reader = ProjectReader(root, runtimes=runtimes, overrides=overrides)
+    root = reader.files.project.root
+    state = state_folder(root)
+    settings = reader.files.settings
+    async with open_store(
+        state, bus=bus, clock=clock, settings=settings, kind=InstanceKind(kind)
+    ) as store:
+        site = Site(
+            root=root,
+            state=state,
+            runtimes_folder=folder,
+            runtimes=runtimes,
+            settings=settings,
+            store=store,
+            bus=bus,
+            clock=clock,
+        )
+        async with _running(site, _rooms(site, reader, held=hold_engine)) as workbench:
+            yield workbench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """What was built, and has tasks."""
+
+    workbench: Workbench
+    keeper: EngineKeeper
+    reload: Reload
+    code: CodeStore
+    events: EventFiles
+
+
+def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
+    code = CodeStore(site.state / "code")
+    events = EventFiles(site.root, site.state / "trash")
+    registry = Registry(reader.files.project)
+    keeper = EngineKeeper(lambda: open_engine(site), bus=site.bus, clock=site.clock, held=held)
+    preparation = Preparation(keeper=keeper, code=code, runtimes=site.runtimes)
+    reload = Reload(
+        registry=registry,
+        preparation=preparation,
+        keeper=keeper,
+        reader=reader,
+        bus=site.bus,
+        clock=site.clock,
+        timeouts=site.settings.timeouts,
+    )
+    history = site.store.history
+    invoker = Invoker(reload=reload, keeper=keeper, clock=site.clock, settings=site.settings)
+    workbench = Workbench(
+        settings=site.settings,
+        catalog=Catalog(registry=registry, runtimes=site.runtimes, create=create_function),
+        events=Events(registry=registry, files=events),
+        invocations=Invocations(invoker=invoker, keeper=keeper, history=history),
+        environments=Environments(
+            keeper=keeper,
+            registry=registry,
+            preparation=preparation,
+            reload=reload,
+            history=history,
+        ),
+        instances=Instances(own=site.store.instance, state=site.state, clock=site.clock),
+        doctor=Doctor(
+            examine=lambda: examine(site, registry),
+            mend=lambda fix, say: mend(site, fix, say),
+            provide_engine=lambda say: provide_engine(site, say),
+        ),
+        bus=site.bus,
+    )
+    return _Rooms(workbench=workbench, keeper=keeper, reload=reload, code=code, events=events)
+
+
+@asynccontextmanager
+async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
+    """With all tasks alive. What a front end raises leaves as it is, not as a group."""
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as outer:
+        recording = outer.create_task(site.store.run(), name="store")
+        tidying = outer.create_task(_tidy(site, rooms), name="tidying")
+        try:
+            async with asyncio.TaskGroup() as inner:  # ends before the recorder does
+                keeping = inner.create_task(rooms.keeper.run(), name="engine keeper")
+                async with rooms.reload.open(), watch(site.root, rooms.reload.noticed, site.bus):
+                    try:
+                        yield rooms.workbench
+                    except Exception as error:  # noqa: BLE001 - raised again below
+                        failure = error
+                    finally:
+                        keeping.cancel()
+        finally:
+            tidying.cancel()
+            recording.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def _tidy(site: Site, rooms: _Rooms) -> None:
+    """Delete what nobody will ask for again; code only when nothing can be running from it."""
+    now = site.clock.now()
+    trash_before = now - timedelta(days=TRASH_KEPT_DAYS)
+    await asyncio.to_thread(rooms.events.empty_trash, before=trash_before)
+    if len(await asyncio.to_thread(live_instances, site.state)) <= 1:
+        await rooms.code.prune(unused_for_s=CODE_KEPT_S, now_s=now.timestamp())

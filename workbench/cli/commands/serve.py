@@ -1,0 +1,32 @@
+"""`workbench serve`: Lambda's Invoke operation on loopback, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+
+from workbench.api.server import Endpoint
+from workbench.cli.exits import Exit
+from workbench.cli.narration import narrated
+from workbench.cli.output import Output
+from workbench.cli.project import opened
+
+WHEN_STOPPED = Exit.SUCCESS
+"""Being told to stop is how it ends."""
+
+
+async def run(arguments: Namespace, output: Output) -> int:
+    """Serve. One line on stdout says where, as soon as calls are answered."""
+    async with (
+        opened(arguments, kind="serve") as workbench,
+        narrated(workbench, output),
+    ):
+        await workbench.environments.wait_engine()
+        async with Endpoint(workbench).open(arguments.port) as address:
+            workbench.instances.announce(address=address)
+            if output.json:
+                output.object({"address": address})
+            else:
+                output.line(address)
+            await asyncio.Event().wait()
+    return Exit.SUCCESS

@@ -1,0 +1,68 @@
+"""`workbench start`: the terminal UI; without a terminal, every saved event replayed."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from workbench.cli.exits import Exit
+from workbench.cli.narration import narrated
+from workbench.cli.output import Output
+from workbench.cli.project import opened
+from workbench.cli.signals import ended_with_terminal
+from workbench.errors import EngineUnreachable, InvalidParameter
+from workbench.facade.workbench import Workbench
+from workbench.model.settings import EngineKind
+
+
+async def run(arguments: Namespace, output: Output) -> int:
+    """See that there is an engine, then open the screen on the project, or replay it."""
+    arguments.project = _project(arguments)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not output.json
+    async with opened(arguments, kind="tui" if terminal else "cli", engine=False) as workbench:
+        await _provide_engine(workbench, output, required=not terminal)
+        if terminal:
+            return await _screen(workbench)
+        workbench.environments.begin()
+        return await _replay(workbench, output)
+
+
+def _project(arguments: Namespace) -> Path | None:
+    root: Path | None = arguments.root
+    if root is not None and arguments.project not in (None, root):
+        raise InvalidParameter(
+            f"Which project: {root} or {arguments.project}?", parameter="PROJECT"
+        )
+    return root or arguments.project
+
+
+async def _provide_engine(workbench: Workbench, output: Output, *, required: bool) -> None:
+    """Install and start what is missing, in words, where that is ours to do.
+
+    required: raise where there can be none and only containers will do; the screen shows it itself.
+    """
+    kind = workbench.settings.engine
+    if kind is EngineKind.PROCESS:
+        return
+    async with narrated(workbench, output):
+        try:
+            await workbench.doctor.provide_engine(output.say)
+        except EngineUnreachable as error:
+            if required and kind is EngineKind.DOCKER:
+                raise
+            output.say(str(error))
+
+
+async def _screen(workbench: Workbench) -> Exit:
+    from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
+
+    with ended_with_terminal(sys.stdin):
+        await WorkbenchApp(workbench).run_async()
+    return Exit.SUCCESS
+
+
+async def _replay(workbench: Workbench, output: Output) -> Exit:
+    from workbench.cli.commands.replay import replay  # the screen does without it
+
+    return await replay(workbench, output)

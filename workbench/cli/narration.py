@@ -1,0 +1,164 @@
+"""What is told on stderr while a command works: builds, logs, trouble.
+
+Invariant: the narration never waits for anyone but the terminal, and says how much it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from workbench.cli.output import Output
+from workbench.clock import Clock, SystemClock
+from workbench.facade.workbench import Workbench
+from workbench.model.container import LogStream
+from workbench.model.invocation import LogEntry
+from workbench.model.telemetry import (
+    BuildBroke,
+    BuildFinished,
+    BuildProgress,
+    BuildStarted,
+    CodeReloaded,
+    Dropped,
+    EngineChanged,
+    EngineStatus,
+    Fault,
+    LogLine,
+    ReloadRejected,
+    Telemetry,
+)
+from workbench.telemetry import Feed
+
+NO_ISOLATION = "No isolation: functions run as plain local processes, not in containers."
+
+_LAG_S = 0.03
+"""Between batches: nobody reads faster, and invocations served meanwhile are not held up by it."""
+_DIM = "\x1b[2m"
+_PLAIN = "\x1b[0m"
+
+
+class Builds(Protocol):
+    """Shows how builds go."""
+
+    def tell(self, value: BuildStarted | BuildProgress | BuildFinished | BuildBroke) -> None:
+        """Something happened to one."""
+
+    def say(self, text: str) -> None:
+        """A line of other narration, beside whatever is drawn."""
+
+    def close(self) -> None:
+        """Draw nothing any more."""
+
+
+class BuildLines:
+    """Builds in lines of text: the beginning, each step, the end."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._steps: dict[str, int] = {}
+
+    def tell(self, value: BuildStarted | BuildProgress | BuildFinished | BuildBroke) -> None:
+        match value:
+            case BuildStarted():
+                self.say(f"Building {value.subject}")
+            case BuildProgress():
+                if self._steps.get(value.subject) != value.step:
+                    self._steps[value.subject] = value.step
+                    of = f"/{value.steps}" if value.steps else ""
+                    self.say(f"  {value.subject}: step {value.step}{of}: {value.line}")
+            case BuildFinished():
+                self.say(f"Built {value.subject} in {value.took_s:.1f} s")
+            case BuildBroke():
+                self.say(f"Building {value.subject} failed in {value.step}")
+
+    def say(self, text: str) -> None:
+        self._output.say(text)
+
+    def close(self) -> None:
+        """Lines stay."""
+
+
+class Narrator:
+    """Says what is worth saying of all that is announced."""
+
+    def __init__(self, output: Output, feed: Feed, *, logs: bool) -> None:
+        """`logs`: also the functions' own log lines."""
+        self._feed = feed
+        self._logs = logs
+        self._output = output
+        self._builds: Builds = BuildLines(output)
+        self._isolation_told = False
+
+    async def run(self, clock: Clock) -> None:
+        """Tell everything as it comes, a batch at a time, until cancelled or the feed is closed."""
+        try:
+            while values := await self._feed.wait_values():
+                for value in values:
+                    self._tell(value)
+                await clock.sleep(_LAG_S)
+        finally:
+            self._builds.close()
+
+    def catch_up(self) -> None:
+        """Tell at once what has been announced by now."""
+        for value in self._feed.take_nowait():
+            self._tell(value)
+
+    def _tell(self, value: Telemetry) -> None:
+        match value:
+            case LogLine():
+                if self._logs:
+                    self._builds.say(self._log_line(value.entry))
+            case BuildStarted() | BuildProgress() | BuildFinished() | BuildBroke():
+                self._take_bars()
+                self._builds.tell(value)
+            case EngineChanged():
+                self._tell_engine(value.status)
+            case CodeReloaded():
+                self._builds.say(f"{value.function}: new code ({value.took_ms:.0f} ms)")
+            case ReloadRejected():
+                problems = "\n".join(f"  {problem}" for problem in value.problems)
+                self._builds.say(f"{value.function}: cannot run as it stands\n{problems}")
+            case Fault():
+                self._builds.say(f"Trouble with {value.where}: {value.message}")
+            case Dropped():
+                self._builds.say(f"{value.count} lines came too fast to be shown here")
+            case _:
+                pass
+
+    def _log_line(self, entry: LogEntry) -> str:
+        dim = entry.stream is LogStream.PLATFORM and self._output.stderr_styled
+        return f"{_DIM}{entry.text}{_PLAIN}" if dim else entry.text
+
+    def _take_bars(self) -> None:
+        """Draw from now on, on a terminal; 80 ms that only a build waits for."""
+        if self._output.stderr_styled and isinstance(self._builds, BuildLines):
+            from workbench.cli.bars import BuildBars
+
+            self._builds = BuildBars(self._output)
+
+    def _tell_engine(self, status: EngineStatus) -> None:
+        if status.ready:
+            if not status.isolated and not self._isolation_told:
+                self._builds.say(NO_ISOLATION)
+                self._isolation_told = True
+        elif status.cause is not None:
+            self._builds.say(" ".join(filter(None, (status.cause, status.remedy))))
+
+
+@asynccontextmanager
+async def narrated(
+    workbench: Workbench, output: Output, *, logs: bool = False
+) -> AsyncIterator[Narrator]:
+    """Narrate while the context is open; leaving it waits until everything is told."""
+    with workbench.subscribe(capacity=100_000) as feed:
+        narrator = Narrator(output, feed, logs=logs)
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(narrator.run(SystemClock()), name="narration")
+            try:
+                yield narrator
+            finally:
+                narrator.catch_up()
+                telling.cancel()

@@ -1,0 +1,294 @@
+"""The whole command line on one page: every command, every flag, with examples.
+
+Quick to import, so that `--help` answers at once: what a command does is in `commands/`, a module
+each, imported when it is chosen. docs/cli.md says the same with more words; a test compares them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ENGINES = ("docker", "process", "auto")
+
+_Parser = argparse.ArgumentParser
+
+_FUNCTION = "a function's name"
+_PAYLOAD = "the event: JSON text, @FILE, or - for stdin"
+
+
+class _Version(argparse.Action):
+    """Prints the release; looking it up takes 25 ms that nothing else should wait for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, **kwargs)
+
+    def __call__(self, parser: _Parser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"{parser.prog} {version('workbench')}\n")
+
+
+class Commands:
+    """Adds commands that all look alike."""
+
+    def __init__(self, parser: _Parser) -> None:
+        self._commands = parser.add_subparsers(
+            dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
+        )
+
+    def add(
+        self, name: str, summary: str, *, examples: Sequence[str], aliases: Sequence[str] = ()
+    ) -> _Parser:
+        """A command. `examples` are whole lines without the program's name."""
+        parser = self._commands.add_parser(
+            name,
+            aliases=list(aliases),
+            help=_lower(summary),
+            description=summary,
+            epilog=_examples(examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        add_common(parser, default=argparse.SUPPRESS)
+        parser.set_defaults(module=name)
+        return parser
+
+
+def make_parser() -> _Parser:
+    """The parser of everything. `arguments.module` names the module in `commands/` to run."""
+    parser = _Parser(
+        prog="workbench",
+        description="A terminal workbench for AWS-Lambda-style functions. "
+        "Without a command it opens the terminal UI on the project in this folder.",
+        epilog=_examples(
+            ("start sample_functions", "invoke hello -e world", "replay --junit report.xml")
+        )
+        + "\n\nexit codes: 0 success, 1 the function failed, 2 the request was wrong, "
+        "3 the workbench\ncould not do its job.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    add_common(parser, default=None)
+    parser.set_defaults(module=None)
+    commands = Commands(parser)
+    for add in (_run_commands, _look_commands, _make_commands, _care_commands):
+        add(commands)
+    return parser
+
+
+def add_common(parser: _Parser, *, default: Any) -> None:
+    """The options that are taken everywhere, before and after the command."""
+    common = parser.add_argument_group("everywhere")
+    common.add_argument(
+        "--project",
+        metavar="DIR",
+        type=Path,
+        default=default,
+        help="the project's folder (default: the current one)",
+    )
+    common.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=default,
+        help="what runs functions: docker; process, local processes without isolation; "
+        "auto, docker where it answers (default: workbench.toml's, else auto)",
+    )
+    common.add_argument(
+        "--env",
+        metavar="NAME",
+        default=default,
+        help="which NAME.env files variables come from (default: workbench.toml's, else dev)",
+    )
+    common.add_argument(
+        "--json", action="store_true", default=default, help="JSON on stdout, for programs"
+    )
+
+
+def _run_commands(commands: Commands) -> None:
+    start = commands.add(
+        "start",
+        "Open the terminal UI. Without a terminal, replay every saved event instead.",
+        examples=("start", "start sample_functions", "start < /dev/null"),
+    )
+    start.add_argument(
+        "root", metavar="PROJECT", nargs="?", type=Path, help="the same as --project"
+    )
+
+    invoke = commands.add(
+        "invoke",
+        "Invoke a function: its response on stdout, its logs on stderr as they come.",
+        examples=(
+            "invoke hello -e world",
+            """invoke orders --payload '{"sku": "A-1"}'""",
+            "invoke orders --payload @order.json --json",
+            "invoke orders:live --payload - < order.json",
+        ),
+    )
+    invoke.add_argument("function", metavar="FUNCTION[:QUALIFIER]", help="or an ARN")
+    payload = invoke.add_mutually_exclusive_group()
+    payload.add_argument("-e", "--event", metavar="NAME", help="a saved event of the function")
+    payload.add_argument("-p", "--payload", metavar="JSON|@FILE|-", help=_PAYLOAD)
+    invoke.add_argument(
+        "--client-context",
+        metavar="JSON|@FILE",
+        help="a JSON object that the handler finds in its context",
+    )
+
+    replay = commands.add(
+        "replay",
+        "Run saved events and hold each answer against what is expected of it.",
+        examples=("replay", "replay orders payments", "replay --junit report.xml --jobs 8"),
+    )
+    replay.add_argument("functions", metavar="FUNCTION", nargs="*", help="all, by default")
+    replay.add_argument("--junit", metavar="FILE", type=Path, help="also write a JUnit XML report")
+    replay.add_argument(
+        "--jobs",
+        metavar="N",
+        type=_positive,
+        help="events that run at the same time (default: as many as CPUs, at most 4)",
+    )
+
+    serve = commands.add(
+        "serve",
+        "Answer Lambda's Invoke operation on 127.0.0.1 until told to stop.",
+        examples=(
+            "serve --port 9001",
+            "serve --json",
+        ),
+    )
+    serve.add_argument(
+        "--port", metavar="N", type=_port, default=0, help="default: one that is free"
+    )
+
+
+def _look_commands(commands: Commands) -> None:
+    commands.add(
+        "ls",
+        "List the project's functions, and what is wrong with them.",
+        examples=("ls", "ls --json"),
+    )
+
+    events = commands.add(
+        "events",
+        "List saved events; show, save or delete one.",
+        examples=(
+            "events orders",
+            "events orders --show small",
+            "events orders --save small --run 3f2a1b7c --expect",
+            "events orders --save small --payload @order.json",
+            "events orders --rm small",
+            "events --undo 0f8fad5bd9cb469fa16570867728950e",
+        ),
+    )
+    events.add_argument("function", metavar="FUNCTION", nargs="?", help=_FUNCTION)
+    verb = events.add_mutually_exclusive_group()
+    verb.add_argument("--show", metavar="NAME", help="print an event, byte for byte")
+    verb.add_argument("--save", metavar="NAME", help="write an event from --run or --payload")
+    verb.add_argument("--rm", metavar="NAME", help="delete an event, and say how to undo that")
+    verb.add_argument("--undo", metavar="TOKEN", help="bring back a deleted event")
+    source = events.add_mutually_exclusive_group()
+    source.add_argument("--run", metavar="ID", help="the payload of that run; 8 characters do")
+    source.add_argument("-p", "--payload", metavar="JSON|@FILE|-", help=_PAYLOAD)
+    events.add_argument(
+        "--expect", action="store_true", help="with --run: also expect what that run answered"
+    )
+
+    logs = commands.add(
+        "logs",
+        "Print the logs of past runs; with -f, also of those that come.",
+        examples=("logs", "logs orders -f", "logs --request 3f2a1b7c"),
+    )
+    logs.add_argument("function", metavar="FUNCTION", nargs="?", help=_FUNCTION)
+    logs.add_argument(
+        "-n", "--lines", metavar="N", type=_positive, default=100, help="how many (default: 100)"
+    )
+    which = logs.add_mutually_exclusive_group()
+    which.add_argument("-f", "--follow", action="store_true", help="go on as new lines come")
+    which.add_argument("--request", metavar="ID", help="those of one run; 8 characters do")
+
+    history = commands.add(
+        "history",
+        "List past runs, the newest first; or show one.",
+        examples=("history", "history orders -n 100", "runs --show 3f2a1b7c --json"),
+        aliases=("runs",),
+    )
+    history.add_argument("function", metavar="FUNCTION", nargs="?", help=_FUNCTION)
+    history.add_argument(
+        "-n", "--limit", metavar="N", type=_positive, default=20, help="how many (default: 20)"
+    )
+    history.add_argument("--show", metavar="ID", help="one run with its payload and logs")
+
+    commands.add(
+        "ps",
+        "List the execution environments of every workbench that runs on this project.",
+        examples=("ps", "ps --json"),
+    )
+
+
+def _make_commands(commands: Commands) -> None:
+    init = commands.add(
+        "init",
+        "Make a new function in the project, ready to be invoked.",
+        examples=("init hello --runtime python3.13", "init fetch --runtime nodejs22.x"),
+    )
+    init.add_argument("name", metavar="NAME", help="1 to 64 letters, digits, - and _")
+    init.add_argument("--runtime", metavar="R", required=True, help="such as python3.13")
+
+    build = commands.add(
+        "build",
+        "Make functions ready to run: images, dependencies and code.",
+        examples=("build", "build orders"),
+    )
+    build.add_argument("functions", metavar="FUNCTION", nargs="*", help="all, by default")
+
+
+def _care_commands(commands: Commands) -> None:
+    doctor = commands.add(
+        "doctor",
+        "Look for what keeps functions from running, with its cause and its remedy.",
+        examples=("doctor", "doctor --fix"),
+    )
+    doctor.add_argument(
+        "--fix", action="store_true", help="mend what can be mended, saying what is done"
+    )
+    doctor.add_argument(
+        "--brief", action="store_true", help="only what is not well; nothing when all is"
+    )
+
+    commands.add(
+        "down",
+        "Stop every workbench that runs on this project and remove its containers.",
+        examples=("down",),
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{number} is not a port: use 0 to 65535")
+    return number
+
+
+_positive.__name__ = _port.__name__ = "number"  # argparse names the type in its message
+
+
+def _examples(lines: Sequence[str]) -> str:
+    return "examples:\n" + "\n".join(f"  workbench {line}" for line in lines)
+
+
+def _lower(summary: str) -> str:
+    """As the list of commands shows it: without its second half."""
+    for end in (". ", ": ", "; "):
+        summary = summary.partition(end)[0]
+    return summary[0].lower() + summary[1:].removesuffix(".")

@@ -1,0 +1,201 @@
+"""Model values as the JSON that `--json` prints. Pure.
+
+What docs/cli.md names here stays: programs read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from workbench.model.doctor import Finding
+from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.event import EventFile
+from workbench.model.function import Function, Problem
+from workbench.model.invocation import InvocationRecord, LogEntry, Outcome, RunSummary
+from workbench.model.report import megabytes
+
+
+def invocation(record: InvocationRecord, logs: Sequence[LogEntry]) -> dict[str, Any]:
+    """What `invoke --json` prints. Figures that were not measured are null."""
+    outcome, measured = record.outcome, record.measurements
+    peak = None if measured is None else measured.max_memory_bytes
+    answered = outcome is not None and outcome.ok
+    return {
+        "request_id": record.request_id,
+        "function": record.acceptance.function,
+        "version": record.acceptance.version,
+        "environment_id": record.environment_id,
+        "cold": record.cold,
+        "outcome": None if outcome is None else outcome.kind,
+        "response": parsed(outcome.payload) if answered and outcome is not None else None,
+        "error": None if outcome is None else _error(outcome),
+        "duration_ms": None if measured is None else rounded(measured.duration_ms),
+        "billed_ms": None if measured is None else measured.billed_ms,
+        "init_ms": None if measured is None else rounded(measured.init_ms),
+        "memory_mb": record.acceptance.memory_mb,
+        "max_memory_mb": None if peak is None else megabytes(peak),
+        "logs": [entry.text for entry in logs],
+    }
+
+
+def run(record: InvocationRecord, logs: Sequence[LogEntry]) -> dict[str, Any]:
+    """What `history --show` prints: the same, and what was asked."""
+    acceptance = record.acceptance
+    return {
+        **invocation(record, logs),
+        "accepted_at": _time(acceptance.accepted_at),
+        "ended_at": _time(record.ended_at),
+        "origin": acceptance.origin,
+        "event": acceptance.event,
+        "code_digest": acceptance.code_digest,
+        "timeout_s": acceptance.timeout_s,
+        "payload": parsed(acceptance.payload),
+        "log_bytes_dropped": record.log_bytes_dropped,
+    }
+
+
+def summary(found: RunSummary) -> dict[str, Any]:
+    return {
+        "request_id": found.request_id,
+        "function": found.function,
+        "version": found.version,
+        "origin": found.origin,
+        "event": found.event,
+        "accepted_at": _time(found.accepted_at),
+        "outcome": found.kind,
+        "error_type": found.error_type,
+        "error_message": found.error_message,
+        "cold": found.cold,
+        "duration_ms": rounded(found.duration_ms),
+        "init_ms": rounded(found.init_ms),
+    }
+
+
+def log_entry(entry: LogEntry) -> dict[str, Any]:
+    return {
+        "at": entry.at.isoformat(),
+        "function": entry.function,
+        "environment_id": entry.environment_id,
+        "request_id": entry.request_id,
+        "stream": entry.stream,
+        "level": entry.level,
+        "text": entry.text,
+    }
+
+
+def function(found: Function) -> dict[str, Any]:
+    """Variables are left out: their values may be secret."""
+    configuration = found.configuration
+    return {
+        "name": found.name,
+        "folder": str(found.folder),
+        "runtime": None if configuration is None else configuration.runtime,
+        "handler": None if configuration is None else configuration.handler,
+        "memory_mb": None if configuration is None else configuration.memory_mb,
+        "timeout_s": None if configuration is None else configuration.timeout_s,
+        "description": None if configuration is None else configuration.description,
+        "events": list(found.events),
+        "broken": found.broken,
+        "problems": [problem(each) for each in found.problems],
+    }
+
+
+def problem(found: Problem) -> dict[str, Any]:
+    return {
+        "path": str(found.path),
+        "line": found.line,
+        "severity": found.severity,
+        "message": found.message,
+    }
+
+
+def event(found: EventFile) -> dict[str, Any]:
+    return {
+        "function": found.function,
+        "name": found.name,
+        "path": str(found.path),
+        "size_bytes": found.size_bytes,
+        "changed_at": _time(found.changed_at),
+        "expected": found.expected,
+    }
+
+
+def environment(found: EnvironmentSnapshot) -> dict[str, Any]:
+    return {
+        "environment_id": found.environment_id,
+        "function": found.function,
+        "version": found.version,
+        "state": found.state,
+        "container": found.container,
+        "created_at": _time(found.created_at),
+        "changed_at": _time(found.changed_at),
+        "invocations": found.invocations,
+        "request_id": found.invocation,
+        "init_ms": rounded(found.init_ms),
+        "memory_mb": found.memory_mb,
+        "max_memory_mb": None
+        if found.figures.peak_bytes is None
+        else megabytes(found.figures.peak_bytes),
+        "code_digest": found.code_digest,
+    }
+
+
+def finding(found: Finding) -> dict[str, Any]:
+    return {
+        "subject": found.subject,
+        "health": found.health,
+        "detail": found.detail,
+        "cause": found.cause,
+        "remedy": found.remedy,
+        "fixable": found.fix is not None,
+    }
+
+
+def folder(path: Path) -> dict[str, Any]:
+    """What `init --json` prints."""
+    return {"folder": str(path)}
+
+
+def parsed(payload: bytes) -> Any:
+    """JSON as its value, anything else as its text. Empty is what Lambda delivers for it: `{}`."""
+    if not payload:
+        return {}
+    text = payload.decode("utf-8", errors="replace")
+    try:
+        return _STRICT.decode(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _error(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.ok:
+        return None
+    error: dict[str, Any] = {"type": outcome.error_type, "message": outcome.error_message}
+    body = parsed(outcome.payload)
+    if isinstance(body, dict):
+        # Source: Python clients say stackTrace, Node's says trace.
+        trace = body.get("stackTrace", body.get("trace"))
+        if isinstance(trace, list) and trace:
+            error["trace"] = trace
+    return error
+
+
+def rounded(milliseconds: float | None) -> float | None:
+    """As REPORT prints it: two decimals."""
+    return None if milliseconds is None else round(milliseconds, 2)
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
+"""NaN is text: what is printed must be JSON."""

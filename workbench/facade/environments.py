@@ -1,0 +1,109 @@
+"""Execution environments, and what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench.errors import WorkbenchError
+from workbench.functions.keeper import EngineKeeper
+from workbench.functions.preparation import Preparation
+from workbench.functions.registry import Registry
+from workbench.functions.reload import Reload
+from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.names import FunctionName
+from workbench.model.telemetry import EngineStatus
+from workbench.model.version import Version
+from workbench.store.history import History
+
+
+class Environments:
+    """Those of this workbench, and those of others that work on the same project."""
+
+    def __init__(
+        self,
+        *,
+        keeper: EngineKeeper,
+        registry: Registry,
+        preparation: Preparation,
+        reload: Reload,
+        history: History,
+    ) -> None:
+        self._keeper = keeper
+        self._preparation = preparation
+        self._registry = registry
+        self._reload = reload
+        self._history = history
+
+    @property
+    def engine(self) -> EngineStatus:
+        """What runs them, and whether it answers."""
+        return self._keeper.status
+
+    def begin(self) -> None:
+        """Open the engine now, where that was held back until the first paint."""
+        self._keeper.begin()
+
+    async def wait_engine(self) -> EngineStatus:
+        """Wait until it is known whether there is one. Raises `DriverError` if there is none."""
+        await self._keeper.ready()
+        return self._keeper.status
+
+    def retry_engine(self) -> None:
+        """Look for it again now."""
+        self._keeper.retry_now()
+
+    def mine(self) -> tuple[EnvironmentSnapshot, ...]:
+        """Those of this workbench, oldest first."""
+        engine = self._keeper.engine
+        return () if engine is None else engine.scheduler.snapshots()
+
+    async def all(self) -> tuple[EnvironmentSnapshot, ...]:
+        """Those of every workbench that lives and works on this project."""
+        return await self._history.environments()
+
+    async def prepare(self, name: FunctionName) -> Version:
+        """Make a function ready to be invoked: image, dependencies, code. Progress is telemetry.
+
+        Raises `FunctionNotFound`, `FunctionNotReady`, `DriverError`.
+        """
+        return await self._reload.current(name)
+
+    async def build_images(self) -> dict[str, WorkbenchError | None]:
+        """Make the images that the project's functions need; for each runtime what kept it from
+        being there. Progress is telemetry.
+        """
+        wanted = {
+            (entry.function.configuration.runtime, entry.function.configuration.architecture)
+            for entry in self._registry.entries
+            if entry.function.configuration is not None
+            and not entry.function.broken
+            and entry.function.configuration.image is None
+        }
+        ended: dict[str, WorkbenchError | None] = {}
+        for runtime, architecture in sorted(wanted):
+            try:
+                await self._preparation.image(runtime, architecture=architecture)
+            except WorkbenchError as error:
+                ended[runtime] = error
+            else:
+                ended[runtime] = None
+        return ended
+
+    async def build(
+        self, names: Iterable[FunctionName] | None = None
+    ) -> dict[FunctionName, WorkbenchError | None]:
+        """Make functions ready, all of them by default; for each what kept it from being so."""
+        wanted = (
+            [entry.function.name for entry in self._registry.entries]
+            if names is None
+            else list(names)
+        )
+        ended: dict[FunctionName, WorkbenchError | None] = {}
+        for name in wanted:
+            try:
+                await self.prepare(name)
+            except WorkbenchError as error:
+                ended[name] = error
+            else:
+                ended[name] = None
+        return ended

@@ -1,0 +1,43 @@
+"""The door itself."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from workbench.facade.catalog import Catalog
+from workbench.facade.doctor import Doctor
+from workbench.facade.environments import Environments
+from workbench.facade.events import Events
+from workbench.facade.instances import Instances
+from workbench.facade.invocations import Invocations
+from workbench.facade.replay import Replay
+from workbench.model.settings import Settings
+from workbench.telemetry import Bus, Feed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """Everything a front end may ask for, by subject.
+
+    Plain values in, plain values out. It is usable as soon as it exists: what needs the container
+    engine waits for it or says why there is none (`environments.engine`).
+    """
+
+    settings: Settings
+    catalog: Catalog
+    events: Events
+    invocations: Invocations
+    environments: Environments
+    instances: Instances
+    doctor: Doctor
+    bus: Bus
+
+    @property
+    def replay(self) -> Replay:
+        """Saved events run again."""
+        return Replay(catalog=self.catalog, events=self.events, invocations=self.invocations)
+
+    def subscribe(self, *, capacity: int = 10_000) -> AbstractContextManager[Feed]:
+        """A feed of all telemetry while the context is open; the oldest goes when it is full."""
+        return self.bus.subscribe(capacity=capacity)
