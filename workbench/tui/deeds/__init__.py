@@ -1,0 +1,1 @@
+"""What the actions of `actions.py` do, under the same ids: through the facade, or on the screen."""

@@ -1,0 +1,1 @@
+"""What lies over the screen for a moment: palette, question, prompt, help, jump letters."""
