@@ -1,0 +1,83 @@
+"""Run everything: `make bench`."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import latency, starts
+from benchmarks.figures import Figure, table
+from benchmarks.served import serve, write_function
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        project = Path(temporary)
+        write_function(project, "echo")
+        starts.prepare_cold(project)
+        _say("building what is needed")
+        build = [sys.executable, "-m", "workbench", "--project", str(project), "build", "echo"]
+        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+        figures = _measure(project)
+    RESULTS.mkdir(exist_ok=True)
+    now = datetime.now(UTC)
+    report = {
+        "at": now.isoformat(timespec="seconds"),
+        "machine": {
+            "cpus": _cpus(),
+            "system": platform.platform(),
+            "python": sys.version.split()[0],
+        },
+        "figures": [figure.as_json() for figure in figures],
+    }
+    path = RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    print(table(figures))
+    _say(f"written to benchmarks/results/{path.name}")
+
+
+def _measure(project: Path) -> list[Figure]:
+    figures: list[Figure] = []
+    with latency.echo_server() as echo_port, serve(project) as served:
+        _say("cold starts")
+        figures += starts.cold(served, _image())
+        _say("warm invocations")
+        figures += latency.warm(served, "echo", echo_port)
+        _say("reloads")
+        figures += starts.reload(served, "echo")
+        _say("throughput")
+        figures += latency.throughput(served, "echo", echo_port)
+        figures += starts.memory(served, environments=starts.RUNS + 8)
+    _say("first paint")
+    return figures + starts.first_paint(project)
+
+
+def _image() -> str:
+    listed = subprocess.run(
+        ["docker", "images", "--quiet", "--filter", "reference=workbench/python3.13"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return listed.stdout.split()[0]
+
+
+def _cpus() -> int:
+    import os
+
+    return os.cpu_count() or 0
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

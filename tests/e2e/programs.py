@@ -1,0 +1,36 @@
+"""The program on the real engine: a project in a folder, and the containers that are its."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import docker
+
+from tests.integration.cli.program import Project
+
+RUNTIME = "python3.13"
+
+
+def docker_project(root: Path) -> Project:
+    """An empty project whose functions run in containers."""
+    root.mkdir(exist_ok=True)
+    return Project(root, engine="docker")
+
+
+def containers_of(project: Project) -> list[str]:
+    """Names of all containers of the project, running or not."""
+    client = docker.from_env()
+    try:
+        label = f"workbench.project={project.root.resolve()}"
+        found = client.api.containers(all=True, filters={"label": label})
+        return sorted(container["Names"][0] for container in found if container["Names"])
+    finally:
+        client.close()
+
+
+async def wait_no_containers(project: Project) -> None:
+    """Wait until the last one is gone; who removes it does not tell us."""
+    async with asyncio.timeout(60):
+        while await asyncio.to_thread(containers_of, project):  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.1)  # noqa: TID251 - see above

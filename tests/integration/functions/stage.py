@@ -1,0 +1,248 @@
+"""Everything between the facade and the containers for real: files, file events, code store, reload,
+scheduler, Runtime API. Only the containers are fakes, and they run what is in the folder mounted at
+/var/task: its `answer` file is the function's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from tests.fakes.driver import Behaviour, FakeContainer, FakeDriver
+from tests.fakes.journal import RecordingJournal
+from tests.fakes.runtime import FakeRuntime
+from tests.fakes.versions import a_runtime
+from workbench.clock import SystemClock
+from workbench.engine.environment import Surroundings
+from workbench.engine.run import Run
+from workbench.engine.scheduler import Scheduler
+from workbench.errors import BuildFailed
+from workbench.functions.code import CodeStore
+from workbench.functions.invoker import Invoker
+from workbench.functions.keeper import EngineKeeper, OpenEngine
+from workbench.functions.preparation import Preparation
+from workbench.functions.registry import Registry
+from workbench.functions.reload import Reload
+from workbench.functions.watch import watch
+from workbench.model.container import Mount
+from workbench.model.function import Function, FunctionConfiguration, Problem, Project
+from workbench.model.invocation import InvokeRequest, Origin
+from workbench.model.names import FunctionName, RuntimeName, target
+from workbench.model.runtime import Runtime
+from workbench.model.settings import Settings
+from workbench.model.telemetry import Telemetry
+from workbench.model.version import TASK_ROOT, Image
+from workbench.runtime_api.server import Endpoints
+from workbench.telemetry import Bus, Feed
+
+_T = TypeVar("_T", bound=Telemetry)
+
+
+async def answer_from_folder(runtime: FakeRuntime) -> None:
+    """Answers with its `answer` file, read once, as a module is imported; slow events take a while."""
+    container = runtime.host
+    assert isinstance(container, FakeContainer)
+    code = next(mount.source for mount in container.spec.mounts if mount.target == TASK_ROOT)
+    answer = (code / "answer").read_bytes()
+    while True:
+        event = await runtime.next()
+        if event.payload == b'"slow"':
+            await runtime.sleep(0.3)
+        late = (code / "answer").read_bytes()  # as a lazy import would
+        await runtime.respond(event, answer if late == answer else b'"torn"')
+
+
+class FolderReader:
+    """Reads `function.toml` as one line: the timeout, or something broken."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self) -> Project:
+        folders = sorted(path.parent for path in self._root.glob("*/function.toml"))
+        functions = (self.read_function(folder) for folder in folders)
+        return Project(root=self._root, functions=tuple(f for f in functions if f is not None))
+
+    def read_function(self, folder: Path) -> Function | None:
+        manifest = folder / "function.toml"
+        name = FunctionName(folder.name)
+        try:
+            text = manifest.read_text().strip()
+        except OSError:
+            return None
+        if not text.isdigit():
+            problem = Problem(path=manifest, line=1, message=f"{text!r} is no timeout.")
+            return Function(name=name, folder=folder, configuration=None, problems=(problem,))
+        return Function(
+            name=name,
+            folder=folder,
+            configuration=FunctionConfiguration(
+                name=name,
+                runtime=RuntimeName("python3.13"),
+                handler="app.handler",
+                timeout_s=int(text),
+            ),
+            ignored_paths=("*.md",),
+        )
+
+
+class Images:
+    """One image; `fails` makes the next build fail."""
+
+    def __init__(self) -> None:
+        self.fails: BuildFailed | None = None
+
+    async def ensure(
+        self,
+        runtime: Runtime,
+        *,
+        image: str | None,
+        architecture: str,
+        functions: tuple[FunctionName, ...] = (),
+    ) -> Image:
+        if self.fails is not None:
+            raise self.fails
+        return Image(reference="fake", digest="0" * 64)
+
+
+class Dependencies:
+    """`requirements.txt`, if there is one, becomes a folder named after its content."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def ensure(
+        self, name: FunctionName, folder: Path, runtime: Runtime, image: Image
+    ) -> Mount | None:
+        stated = folder / "requirements.txt"
+        if not stated.exists():
+            return None
+        installed = self._folder / stated.read_text().strip()
+        installed.mkdir(parents=True, exist_ok=True)
+        return Mount(source=installed, target="/opt/dependencies")
+
+
+class AlwaysThere:
+    """An engine that never goes."""
+
+    async def wait_lost(self) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def check(self) -> None:
+        """It is there."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """What a test does and sees."""
+
+    root: Path
+    registry: Registry
+    reload: Reload
+    invoker: Invoker
+    driver: FakeDriver
+    images: Images
+    feed: Feed
+    scheduler: Scheduler
+    heard: list[Telemetry] = field(default_factory=list)
+
+    async def call(self, name: str = "orders", payload: bytes = b"{}") -> bytes:
+        """Invoke and wait for the answer."""
+        return (await (await self.start(name, payload)).outcome()).payload
+
+    async def start(self, name: str = "orders", payload: bytes = b"{}") -> Run:
+        """Accept an invocation."""
+        request = InvokeRequest(target=target(name), payload=payload, origin=Origin.CLI)
+        return await self.invoker.invoke(request)
+
+    async def hear(self, kind: type[_T]) -> _T:
+        """Wait for the next announcement of a kind."""
+        async with asyncio.timeout(10):
+            while True:
+                for value in self.heard:
+                    if isinstance(value, kind):
+                        self.heard.remove(value)
+                        return value
+                self.heard += await self.feed.wait_values()
+
+
+def write(root: Path, name: str, answer: str, *, manifest: str = "30") -> Path:
+    """A function."""
+    folder = root / name
+    folder.mkdir(exist_ok=True)
+    (folder / "answer").write_text(answer)
+    (folder / "function.toml").write_text(manifest)
+    return folder
+
+
+@asynccontextmanager
+async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
+    """All of it, running."""
+    clock, bus, settings = SystemClock(), Bus(), Settings()
+    driver = FakeDriver(clock, Behaviour(programs=(answer_from_folder,)))
+    images = Images()
+    surroundings = Surroundings(
+        driver=driver,
+        endpoints=Endpoints(limits=settings.limits),
+        journal=RecordingJournal(),
+        bus=bus,
+        clock=clock,
+        settings=settings,
+        starts=asyncio.Semaphore(4),
+        labels=(),
+    )
+
+    @asynccontextmanager
+    async def open_engine() -> AsyncIterator[OpenEngine]:
+        async with driver.open(), Scheduler(surroundings).open() as scheduler:
+            yield OpenEngine(
+                kind="fake",
+                version="1",
+                isolated=True,
+                scheduler=scheduler,
+                images=images,
+                dependencies=Dependencies(state / "dependencies"),
+                presence=AlwaysThere(),
+            )
+
+    reader = FolderReader(root)
+    registry = Registry(reader.read())
+    keeper = EngineKeeper(open_engine, bus=bus, clock=clock)
+    preparation = Preparation(
+        keeper=keeper,
+        code=CodeStore(state / "code"),
+        runtimes={RuntimeName("python3.13"): a_runtime()},
+    )
+    reload = Reload(
+        registry=registry,
+        preparation=preparation,
+        keeper=keeper,
+        reader=reader,
+        bus=bus,
+        clock=clock,
+        timeouts=settings.timeouts,
+    )
+    invoker = Invoker(reload=reload, keeper=keeper, clock=clock, settings=settings)
+    with bus.subscribe() as feed:
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(keeper.run())
+            engine = await keeper.ready()
+            async with reload.open(), watch(root, reload.noticed, bus):
+                try:
+                    yield Stage(
+                        root=root,
+                        registry=registry,
+                        reload=reload,
+                        invoker=invoker,
+                        driver=driver,
+                        images=images,
+                        feed=feed,
+                        scheduler=engine.scheduler,
+                    )
+                finally:
+                    keeping.cancel()

@@ -1,0 +1,369 @@
+"""Hot reload: what a save does to invocations before, during and after it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.functions.stage import stage, write
+from workbench.clock import SystemClock
+from workbench.errors import BuildFailed, FunctionNotFound, FunctionNotReady
+from workbench.functions.watch import watch
+from workbench.model.names import FunctionName
+from workbench.model.telemetry import CodeReloaded, EventsChanged, ProjectChanged, ReloadRejected
+from workbench.telemetry import Bus
+
+Save = Callable[[Path, bytes], None]
+
+
+def truncate_and_write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def write_and_rename(path: Path, content: bytes) -> None:
+    """vim, IntelliJ, and everyone careful."""
+    beside = path.with_name(f"{path.name}___tmp")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+def move_away_and_write(path: Path, content: bytes) -> None:
+    """vim with `backupcopy=no`."""
+    path.rename(path.with_name(f"{path.name}~"))
+    path.write_bytes(content)
+
+
+def delete_and_write(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+def write_in_pieces(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        for byte in content:
+            file.write(bytes([byte]))
+            file.flush()
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        truncate_and_write,
+        write_and_rename,
+        move_away_and_write,
+        delete_and_write,
+        write_in_pieces,
+    ],
+)
+async def test_next_invocation_after_a_save_runs_the_new_code(
+    save: Save, project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        assert await on.call() == b'"old"'
+        save(folder / "answer", b'"new"')
+        await on.hear(CodeReloaded)
+
+        assert await on.call() == b'"new"'
+
+
+async def test_invocation_in_flight_keeps_the_files_it_started_with(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        slow = await on.start(payload=b'"slow"')
+        (folder / "answer").write_text('"new"')
+        await on.hear(CodeReloaded)
+        quick = await on.start()
+
+        assert (await quick.outcome()).payload == b'"new"'
+        assert (await slow.outcome()).payload == b'"old"'
+
+
+async def test_no_invocation_is_refused_or_lost_and_none_goes_back_in_time(
+    project_folder: Path, state_folder: Path
+) -> None:
+    """Saves as fast as they come, invocations all the while."""
+    folder = write(project_folder, "orders", "0")
+    answers: list[int] = []
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+
+        async def save_often() -> None:
+            for number in range(1, 26):
+                (folder / "answer").write_text(str(number))
+                await on.hear(CodeReloaded)
+
+        async with asyncio.TaskGroup() as tasks:
+            saving = tasks.create_task(save_often())
+            while not saving.done():
+                answers.append(int(await on.call()))
+        last = int(await on.call())
+
+    assert answers == sorted(answers)
+    assert last == 25
+    assert len(set(answers)) > 1
+
+
+async def test_a_burst_of_changes_is_one_reload(project_folder: Path, state_folder: Path) -> None:
+    """As a git checkout writes 500 files."""
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        for number in range(500):
+            (folder / f"module_{number}.py").write_text(f"X = {number}\n")
+        (folder / "answer").write_text('"new"')
+        await on.hear(CodeReloaded)
+
+        assert await on.call() == b'"new"'
+        later = [value for value in on.heard if isinstance(value, CodeReloaded)]
+        assert len(later) <= 2  # a slow machine may pause in the middle of the burst
+
+
+@pytest.mark.parametrize(
+    "path", ["__pycache__/x.pyc", ".app.py.swp", "notes.md", ".git/index", "answer~", "4913"]
+)
+async def test_ignored_paths_reload_nothing(
+    path: str, project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text("x")
+        (folder / "answer").write_text('"new"')  # something to wait for
+        await on.hear(CodeReloaded)
+
+        assert len(on.driver.containers) == 2
+
+
+async def test_code_that_a_link_leads_to_is_watched_too(
+    project_folder: Path, state_folder: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "lib.py").write_text("1")
+    folder = write(project_folder, "orders", '"same"')
+    (folder / "shared").symlink_to(shared)
+    (folder / "loop").symlink_to(folder)
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (shared / "lib.py").write_text("2")
+
+        assert (await on.hear(CodeReloaded)).function == "orders"
+
+
+async def test_a_file_in_a_new_folder_reloads(project_folder: Path, state_folder: Path) -> None:
+    folder = write(project_folder, "orders", '"same"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / "deep" / "er").mkdir(parents=True)
+        await on.call()
+        (folder / "deep" / "er" / "module.py").write_text("1")
+        await on.hear(CodeReloaded)
+        (folder / "deep").rename(folder / "moved")
+        await on.hear(CodeReloaded)
+        (folder / "moved" / "er" / "module.py").write_text("2")
+
+        assert (await on.hear(CodeReloaded)).function == "orders"
+
+
+async def test_our_own_files_and_installed_packages_are_not_watched(
+    project_folder: Path, state_folder: Path
+) -> None:
+    """Every record of the journal would be an event on the loop that serves invocations."""
+    folder = write(project_folder, "orders", '"same"')
+    seen: list[Path] = []
+    (folder / "node_modules" / "left").mkdir(parents=True)
+    async with watch(project_folder, seen.append, Bus()):
+        (state_folder / "journal").mkdir()
+        (state_folder / "journal" / "1").write_text("x")
+        (folder / "node_modules" / "left" / "index.js").write_text("x")
+        (folder / "answer").write_text("x")
+        async with asyncio.timeout(10):
+            while folder / "answer" not in seen:
+                await SystemClock().sleep(0.01)
+
+    assert set(seen) == {folder / "answer"}
+
+
+async def test_saving_the_same_content_keeps_the_environment(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"same"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / "answer").write_text('"same"')
+        os.utime(folder / "answer")
+        on.reload.noticed(folder / "answer")
+        await on.call()  # waits until the change has been taken up
+
+        assert len(on.driver.containers) == 1
+
+
+async def test_a_changed_manifest_is_a_new_version(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", "1", manifest="30")
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / "function.toml").write_text("7")
+        await on.hear(CodeReloaded)
+
+        assert (await on.start()).acceptance.timeout_s == 7
+
+
+async def test_changed_dependencies_are_a_new_version(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", "1")
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / "requirements.txt").write_text("one")
+        await on.hear(CodeReloaded)
+        await on.call()
+
+        assert [len(container.spec.mounts) for container in on.driver.containers] == [1, 2]
+
+
+async def test_a_broken_manifest_is_said_at_once_and_the_last_good_one_serves(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / "function.toml").write_text("nonsense")
+        rejected = await on.hear(ReloadRejected)
+        served_while_broken = await on.call()
+        (folder / "function.toml").write_text("30")
+        (folder / "answer").write_text('"mended"')
+        await on.hear(CodeReloaded)
+
+        assert rejected.problems[0].line == 1
+        assert rejected.problems[0].path == folder / "function.toml"
+        assert served_while_broken == b'"old"'
+        assert await on.call() == b'"mended"'
+
+
+async def test_a_failed_build_keeps_the_last_good_version(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        on.images.fails = BuildFailed("python3.13", step="Step 3/7", output="no such package")
+        (folder / "answer").write_text('"new"')
+        rejected = await on.hear(ReloadRejected)
+
+        assert "no such package" in rejected.problems[0].message
+        assert await on.call() == b'"old"'
+
+
+async def test_a_function_that_was_never_sound_says_why_and_recovers(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"ok"', manifest="broken")
+    async with stage(project_folder, state_folder) as on:
+        with pytest.raises(FunctionNotReady, match=r"function\.toml:1"):
+            await on.call()
+        (folder / "function.toml").write_text("30")
+        await on.hear(ProjectChanged)
+
+        assert await on.call() == b'"ok"'
+
+
+async def test_a_build_that_failed_once_is_tried_again_by_the_next_invocation(
+    project_folder: Path, state_folder: Path
+) -> None:
+    write(project_folder, "orders", '"ok"')
+    async with stage(project_folder, state_folder) as on:
+        on.images.fails = BuildFailed("python3.13", step="Step 1/7", output="network down")
+        with pytest.raises(BuildFailed, match="network down"):
+            await on.call()
+        on.images.fails = None
+
+        assert await on.call() == b'"ok"'
+
+
+async def test_functions_come_and_go_while_others_serve(
+    project_folder: Path, state_folder: Path
+) -> None:
+    write(project_folder, "orders", '"orders"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        write(project_folder, "billing", '"billing"')
+        while FunctionName("billing") not in (await on.hear(ProjectChanged)).functions:
+            pass
+        billing = await on.call("billing")
+        shutil.rmtree(project_folder / "billing")
+        while on.registry.project.functions[0].name == "billing":
+            await on.hear(ProjectChanged)
+
+        assert billing == b'"billing"'
+        with pytest.raises(FunctionNotFound, match="orders"):
+            await on.call("billing")
+        assert await on.call() == b'"orders"'
+
+
+async def test_a_folder_deleted_and_made_again_serves_its_new_code(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        shutil.rmtree(folder)
+        write(project_folder, "orders", '"new"')
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    answer = await on.call()
+                except (FunctionNotFound, FunctionNotReady):
+                    answer = b""
+                if answer == b'"new"':
+                    break
+                await SystemClock().sleep(0.02)
+
+
+async def test_a_new_event_is_announced_and_reloads_no_code(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    (folder / "events").mkdir()
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / "events" / "one.json").write_text("{}")
+
+        assert (await on.hear(EventsChanged)).function == "orders"
+        assert len(on.driver.containers) == 1
+
+
+async def test_an_invocation_that_arrives_during_a_reload_waits_for_the_new_code(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        (folder / "answer").write_text('"new"')
+        on.reload.noticed(folder / "answer")  # as soon as the kernel has told us
+
+        assert await on.call() == b'"new"'
+
+
+async def test_a_caller_that_goes_away_does_not_stop_the_preparation(
+    project_folder: Path, state_folder: Path
+) -> None:
+    write(project_folder, "orders", '"ok"')
+    async with stage(project_folder, state_folder) as on:
+        async with asyncio.TaskGroup() as tasks:
+            caller = tasks.create_task(on.call())
+            await SystemClock().sleep(0)
+            caller.cancel()
+
+        assert await on.call() == b'"ok"'

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.clock import EPOCH, LoopClock
+from tests.unit.cli.streams import Stream, output
+from tests.unit.cli.test_values import an_entry
+from workbench.cli.narration import NO_ISOLATION, Narrator
+from workbench.model.container import LogStream
+from workbench.model.function import Problem
+from workbench.model.names import FunctionName, RequestId
+from workbench.model.telemetry import (
+    BuildBroke,
+    BuildFinished,
+    BuildProgress,
+    BuildStarted,
+    CodeReloaded,
+    EngineChanged,
+    EngineStatus,
+    Fault,
+    LogLine,
+    ReloadRejected,
+    Start,
+    Telemetry,
+)
+from workbench.telemetry import Feed
+
+ORDERS = FunctionName("orders")
+BUILD: tuple[Telemetry, ...] = (
+    BuildStarted(subject="image python3.13", functions=(ORDERS,)),
+    BuildProgress(subject="image python3.13", step=1, steps=2, line="FROM base"),
+    BuildProgress(subject="image python3.13", step=1, steps=2, line="pulling"),
+    BuildProgress(subject="image python3.13", step=2, steps=2, line="COPY bootstrap"),
+    BuildFinished(subject="image python3.13", took_s=12.34),
+)
+
+
+def tell(
+    *values: Telemetry, logs: bool = False, terminal: bool = False, capacity: int = 100
+) -> str:
+    out, stdout, stderr = output(terminal=terminal)
+    feed = Feed(capacity=capacity)
+    narrator = Narrator(out, feed, logs=logs)
+    for value in values:
+        feed.put(value)
+    narrator.catch_up()
+    assert stdout.written == b""
+    return said(stderr)
+
+
+def said(stream: Stream) -> str:
+    return stream.text
+
+
+def test_a_build_is_told_step_by_step() -> None:
+    assert tell(*BUILD).splitlines() == [
+        "Building image python3.13",
+        "  image python3.13: step 1/2: FROM base",
+        "  image python3.13: step 2/2: COPY bootstrap",
+        "Built image python3.13 in 12.3 s",
+    ]
+
+
+def test_a_failed_build_names_its_step() -> None:
+    told = tell(BUILD[0], BuildBroke(subject="image python3.13", step="step 2/2", output="no"))
+
+    assert told.splitlines()[-1] == "Building image python3.13 failed in step 2/2"
+
+
+def test_a_terminal_is_told_of_the_same_build() -> None:
+    assert "Built image python3.13 in 12.3 s" in tell(*BUILD, terminal=True)
+
+
+def test_log_lines_are_told_only_where_they_are_wanted() -> None:
+    line = LogLine(entry=an_entry("hello"))
+
+    assert tell(line, logs=True) == "hello\n"
+    assert tell(line, logs=False) == ""
+
+
+def test_lambdas_own_lines_stand_back_on_a_terminal() -> None:
+    entry = replace(an_entry("REPORT RequestId: x\t"), stream=LogStream.PLATFORM)
+
+    assert tell(LogLine(entry=entry), logs=True) == "REPORT RequestId: x\t\n"
+    assert "\x1b[2mREPORT" in tell(LogLine(entry=entry), logs=True, terminal=True)
+
+
+def test_what_was_missed_is_counted() -> None:
+    lines = [LogLine(entry=an_entry(str(number))) for number in range(10)]
+
+    told = tell(*lines, logs=True, capacity=4)
+
+    assert told.splitlines() == ["6 lines came too fast to be shown here", "6", "7", "8", "9"]
+
+
+def test_no_isolation_is_said_once() -> None:
+    ready = EngineChanged(
+        status=EngineStatus(ready=True, kind="process", version="1", isolated=False)
+    )
+
+    assert tell(ready, ready) == f"{NO_ISOLATION}\n"
+
+
+def test_an_engine_in_containers_needs_no_words() -> None:
+    status = EngineStatus(ready=True, kind="docker", version="20.10", isolated=True)
+
+    assert tell(EngineChanged(status=EngineStatus(ready=False)), EngineChanged(status=status)) == ""
+
+
+def test_an_outage_is_told_with_its_remedy() -> None:
+    status = EngineStatus(ready=False, cause="It went away.", remedy="Start it again.")
+
+    assert tell(EngineChanged(status=status)) == "It went away. Start it again.\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (
+            CodeReloaded(function=ORDERS, old_digest="a", new_digest="b", took_ms=41.7),
+            "orders: new code (42 ms)\n",
+        ),
+        (
+            ReloadRejected(
+                function=ORDERS,
+                problems=(Problem(path=Path("orders/function.toml"), line=3, message="Bad."),),
+            ),
+            "orders: cannot run as it stands\n  orders/function.toml:3: Bad.\n",
+        ),
+        (Fault(where="the history", message="no room"), "Trouble with the history: no room\n"),
+    ],
+)
+def test_other_news_is_one_line(value: Telemetry, text: str) -> None:
+    assert tell(value) == text
+
+
+def test_what_a_person_need_not_know_is_not_told() -> None:
+    start = Start(
+        request_id=RequestId("x"),
+        environment_id=an_entry("x").environment_id,
+        at=EPOCH,
+        deadline=EPOCH,
+    )
+
+    assert tell(start) == ""
+
+
+@pytest.mark.autojump
+async def test_everything_is_told_before_the_narration_ends(clock: LoopClock) -> None:
+    out, _, stderr = output()
+    feed = Feed(capacity=None)
+    narrator = Narrator(out, feed, logs=True)
+    for number in range(1000):
+        feed.put(LogLine(entry=an_entry(str(number))))
+    feed.close()
+
+    await narrator.run(clock)
+
+    assert stderr.text.splitlines() == [str(number) for number in range(1000)]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import DatabaseCorrupt, DatabaseTooNew
+from workbench.store import schema
+
+PATH = Path("workbench.db")
+STEPS = schema.migrations()
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def described(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"
+    ).fetchall()
+
+
+def version(connection: sqlite3.Connection) -> int:
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(found)
+
+
+@pytest.mark.parametrize("earlier", range(len(STEPS)))
+def test_every_earlier_schema_becomes_the_present_one(earlier: int) -> None:
+    with (
+        sqlite3.connect(":memory:", isolation_level=None) as old,
+        sqlite3.connect(":memory:", isolation_level=None) as fresh,
+    ):
+        if earlier:
+            schema.migrate(old, PATH, STEPS[:earlier])
+        schema.migrate(old, PATH, STEPS)
+        schema.migrate(fresh, PATH, STEPS)
+
+        assert described(old) == described(fresh)
+        assert version(old) == len(STEPS)
+    old.close()
+    fresh.close()
+
+
+def test_a_present_database_is_left_alone(connection: sqlite3.Connection) -> None:
+    schema.migrate(connection, PATH, STEPS)
+    before = connection.total_changes
+
+    schema.migrate(connection, PATH, STEPS)
+
+    assert connection.total_changes == before
+    assert schema.check(connection, PATH, known=len(STEPS)) == len(STEPS)
+
+
+def test_a_step_that_fails_leaves_nothing_behind(connection: sqlite3.Connection) -> None:
+    schema.migrate(connection, PATH, STEPS)
+    before = described(connection)
+    step = "CREATE TABLE extra (a INTEGER);\nINSERT INTO missing VALUES (1);\n"
+
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        schema.migrate(connection, PATH, (*STEPS, step))
+
+    assert described(connection) == before
+    assert version(connection) == len(STEPS)
+
+
+def test_statements_may_span_lines_and_hold_semicolons(connection: sqlite3.Connection) -> None:
+    step = (
+        "-- a comment; with a semicolon\n"
+        "CREATE TABLE notes (\n    text TEXT DEFAULT 'a;b'\n);\n"
+        "CREATE TRIGGER no_more AFTER INSERT ON notes BEGIN\n"
+        "    UPDATE notes SET text = 'x';\n"
+        "    SELECT 1;\n"
+        "END;\n"
+        "-- the end\n"
+    )
+
+    schema.migrate(connection, PATH, (*STEPS, step))
+    connection.execute("INSERT INTO notes DEFAULT VALUES")
+
+    assert connection.execute("SELECT text FROM notes").fetchall() == [("x",)]
+
+
+def test_a_newer_database_is_refused_with_what_to_do(connection: sqlite3.Connection) -> None:
+    schema.migrate(connection, PATH, (*STEPS, "CREATE TABLE later (a INTEGER);"))
+
+    with pytest.raises(DatabaseTooNew, match="made by a newer workbench") as refused:
+        schema.migrate(connection, PATH, STEPS)
+
+    assert (refused.value.found, refused.value.known) == (len(STEPS) + 1, len(STEPS))
+
+
+def test_a_database_of_another_program_is_refused(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE bookmarks (url TEXT)")
+
+    with pytest.raises(DatabaseCorrupt, match="another program"):
+        schema.migrate(connection, PATH, STEPS)
+
+    assert [row[1] for row in described(connection)] == ["bookmarks"]
+
+
+def test_the_file_says_whose_it_is(connection: sqlite3.Connection) -> None:
+    schema.migrate(connection, PATH, STEPS)
+
+    (found,) = connection.execute("PRAGMA application_id").fetchone()
+
+    assert found.to_bytes(4, "big") == b"wkbn"
