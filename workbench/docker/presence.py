@@ -6,7 +6,6 @@ known at once.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from workbench.docker.client import EngineClient

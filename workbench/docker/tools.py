@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 _GRACE_S = 5.0
 """From asking a program to go until it is made to."""
+_LATE_S = 0.5
+"""What a program that has ended may still say: a daemon that it left behind can hold its output open."""
 _BLOCK = 65536
 
 
@@ -29,13 +31,22 @@ async def run_tool(argv: Sequence[str], hear: Callable[[bytes], None]) -> int | 
     except (FileNotFoundError, PermissionError):
         return None
     assert process.stdout is not None, "it was asked for"
-    try:
-        while block := await process.stdout.read(_BLOCK):
-            hear(block)
-        return await process.wait()
-    except asyncio.CancelledError:
-        await _end(process)
-        raise
+    async with asyncio.TaskGroup() as group:
+        listening = group.create_task(_listen(process.stdout, hear))
+        try:
+            status = await process.wait()
+            await asyncio.wait([listening], timeout=_LATE_S)
+        except asyncio.CancelledError:
+            await _end(process)
+            raise
+        finally:
+            listening.cancel()
+    return status
+
+
+async def _listen(output: asyncio.StreamReader, hear: Callable[[bytes], None]) -> None:
+    while block := await output.read(_BLOCK):
+        hear(block)
 
 
 async def tool_output(argv: Sequence[str]) -> str | None:

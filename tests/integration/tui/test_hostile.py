@@ -14,6 +14,7 @@ from tests.integration.tui import projects
 from tests.integration.tui.player import Player, playing
 from tests.integration.tui.stage import Scene
 from workbench.errors import BuildFailed
+from workbench.model.container import LogStream
 
 ATTACKS = (
     "\x1b]52;c;cm0gLXJmIH4=\x07",  # writes the clipboard
@@ -130,7 +131,7 @@ async def test_any_answer_and_any_log_can_be_shown(
     root = projects.shop(tmp_path_factory.mktemp("project"))
 
     async def script(scene: Scene, runtime: FakeRuntime, event: Event) -> None:
-        runtime.host.write_log(_stdout(), log.encode("utf-8", "surrogatepass") + b"\n")
+        runtime.host.write_log(LogStream.STDOUT, log.encode("utf-8", "surrogatepass") + b"\n")
         await runtime.respond(event, answer)
 
     async with playing(root, prepare=lambda s: s.scripts.update(orders=script)) as player:
@@ -138,9 +139,3 @@ async def test_any_answer_and_any_log_can_be_shown(
         assert_harmless(player)
         await player.press("shift+tab", "]")
         assert_harmless(player)
-
-
-def _stdout() -> object:
-    from workbench.model.container import LogStream
-
-    return LogStream.STDOUT

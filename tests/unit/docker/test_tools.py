@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -62,3 +63,12 @@ def _lives(pid: int) -> bool:
         if state == "Z":
             return False
     return True
+
+
+async def test_a_daemon_left_behind_with_its_output_open_is_not_waited_for() -> None:
+    heard = bytearray()
+    async with asyncio.timeout(10):
+        status = await run_tool(("sh", "-c", "sleep 60 & echo $!"), heard.extend)
+
+    assert status == 0
+    os.kill(int(heard), signal.SIGKILL)  # it lives: only its output was let go of
