@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
 
 from workbench.errors import WorkbenchError
 from workbench.functions.keeper import EngineKeeper
@@ -14,6 +17,8 @@ from workbench.model.names import FunctionName
 from workbench.model.telemetry import EngineStatus
 from workbench.model.version import Version
 from workbench.store.history import History
+
+K = TypeVar("K")
 
 
 class Environments:
@@ -79,15 +84,14 @@ class Environments:
             and not entry.function.broken
             and entry.function.configuration.image is None
         }
-        ended: dict[str, WorkbenchError | None] = {}
-        for runtime, architecture in sorted(wanted):
-            try:
-                await self._preparation.image(runtime, architecture=architecture)
-            except WorkbenchError as error:
-                ended[runtime] = error
-            else:
-                ended[runtime] = None
-        return ended
+        return await _side_by_side(
+            {
+                runtime: functools.partial(
+                    self._preparation.image, runtime, architecture=architecture
+                )
+                for runtime, architecture in sorted(wanted)
+            }
+        )
 
     async def build(
         self, names: Iterable[FunctionName] | None = None
@@ -98,12 +102,28 @@ class Environments:
             if names is None
             else list(names)
         )
-        ended: dict[FunctionName, WorkbenchError | None] = {}
-        for name in wanted:
+        return await _side_by_side({name: functools.partial(self.prepare, name) for name in wanted})
+
+
+_SIDE_BY_SIDE = 16
+"""Functions made ready at once. How many images are built at once is the engine's own affair."""
+
+
+async def _side_by_side(
+    works: Mapping[K, Callable[[], Awaitable[object]]],
+) -> dict[K, WorkbenchError | None]:
+    """Do them all; for each what kept it from being done."""
+    ended: dict[K, WorkbenchError | None] = dict.fromkeys(works)
+    places = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def one(key: K, work: Callable[[], Awaitable[object]]) -> None:
+        async with places:
             try:
-                await self.prepare(name)
+                await work()
             except WorkbenchError as error:
-                ended[name] = error
-            else:
-                ended[name] = None
-        return ended
+                ended[key] = error
+
+    async with asyncio.TaskGroup() as tasks:
+        for key, work in works.items():
+            tasks.create_task(one(key, work))
+    return ended

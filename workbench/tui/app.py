@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from workbench.clock import Clock, SystemClock
+from workbench.errors import DriverError
 from workbench.facade.workbench import Workbench
 from workbench.model.names import FunctionName
 from workbench.model.telemetry import EventsChanged
@@ -119,8 +120,18 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         if not session.welcomed:
             self.flash("^r runs   ^p does anything   f1 helps")
             self.remember()
-        # Importing an engine's client would delay the first paint.
-        self.call_after_refresh(self.desk.workbench.environments.begin)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first paint, which importing an engine's client would delay."""
+        self.desk.workbench.environments.begin()
+        self.work(self._make_images, group="images")
+
+    async def _make_images(self) -> None:
+        """Before the first run would wait for them. What becomes of it is told by the engine."""
+        with contextlib.suppress(DriverError):
+            await self.desk.workbench.environments.wait_engine()
+            await self.desk.workbench.environments.build_images()
 
     async def _listen(self) -> None:
         with self.desk.workbench.subscribe() as feed:

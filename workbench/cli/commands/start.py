@@ -25,6 +25,9 @@ async def run(arguments: Namespace, output: Output) -> int:
         if terminal:
             return await _screen(workbench)
         workbench.environments.begin()
+        async with narrated(workbench, output):
+            await workbench.environments.wait_engine()
+            await workbench.environments.build()  # side by side; what fails is said by its replay
         return await _replay(workbench, output)
 
 
