@@ -220,7 +220,11 @@ class ExecutionEnvironment:
             cpus=report.cpus(configuration.memory_mb),
             ephemeral_storage_mb=configuration.ephemeral_storage_mb,
             mounts=self.version.mounts,
-            labels=self._with.labels,
+            labels=(
+                *self._with.labels,
+                ("workbench.function", self.version.name),
+                ("workbench.version", self.version.version),
+            ),
             limits=self._with.settings.memory_limits,
         )
         async with self._with.starts:

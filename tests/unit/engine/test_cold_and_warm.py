@@ -287,7 +287,11 @@ async def test_a_runtime_started_is_told_all_it_needs() -> None:
     assert dict(start.variables)["_HANDLER"] == "app.handler"
     spec = container.spec
     assert spec.name == f"wb-orders-{spec.environment_id[:8]}"
-    assert spec.labels == (("workbench.instance", "test"),)
+    assert spec.labels == (
+        ("workbench.instance", "test"),
+        ("workbench.function", "orders"),
+        ("workbench.version", "$LATEST"),
+    )
     assert spec.cpus == pytest.approx(128 / 1769)
     assert [mount.target for mount in spec.mounts] == ["/var/task"]
 
