@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 _GRACE_S = 5.0
 """From asking a program to go until it is made to."""
@@ -20,33 +21,44 @@ async def run_tool(argv: Sequence[str], hear: Callable[[bytes], None]) -> int | 
     `None`: there is no such program. A negative status is a signal. Its input is empty.
     Cancellation: the program and what it started are ended, and waited for.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except (FileNotFoundError, PermissionError):
-        return None
-    assert process.stdout is not None, "it was asked for"
-    async with asyncio.TaskGroup() as group:
-        listening = group.create_task(_listen(process.stdout, hear))
+    # A pipe of our own: asyncio's `wait` would wait for the end of a pipe that it made itself.
+    out, its_end = os.pipe()
+    with os.fdopen(out, "rb") as heard_from:
         try:
-            status = await process.wait()
-            await asyncio.wait([listening], timeout=_LATE_S)
-        except asyncio.CancelledError:
-            await _end(process)
-            raise
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=its_end,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (FileNotFoundError, PermissionError):
+            return None
         finally:
-            listening.cancel()
-    return status
+            os.close(its_end)
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(_listen(heard_from, hear))
+            try:
+                status = await process.wait()
+                await asyncio.wait([listening], timeout=_LATE_S)
+            except asyncio.CancelledError:
+                await _end(process)
+                raise
+            finally:
+                listening.cancel()
+        return status
 
 
-async def _listen(output: asyncio.StreamReader, hear: Callable[[bytes], None]) -> None:
-    while block := await output.read(_BLOCK):
-        hear(block)
+async def _listen(pipe: BinaryIO, hear: Callable[[bytes], None]) -> None:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    try:
+        while block := await reader.read(_BLOCK):
+            hear(block)
+    finally:
+        transport.close()
 
 
 async def tool_output(argv: Sequence[str]) -> str | None:

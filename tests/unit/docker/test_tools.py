@@ -8,6 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from workbench.docker.tools import run_tool, tool_output
 
 
@@ -65,6 +67,7 @@ def _lives(pid: int) -> bool:
     return True
 
 
+@pytest.mark.both_loops
 async def test_a_daemon_left_behind_with_its_output_open_is_not_waited_for() -> None:
     heard = bytearray()
     async with asyncio.timeout(10):
