@@ -43,9 +43,9 @@ def test_node_frames_are_read_and_dependencies_are_not_ones_own() -> None:
 
 
 def test_without_a_container_the_code_is_elsewhere() -> None:
-    payload = {"stackTrace": ['  File "/home/me/.workbench/code/77c2/app.py", line 3, in f']}
+    payload = {"stackTrace": ['  File "/srv/shop/.workbench/code/77c2/app.py", line 3, in f']}
 
-    lines = stack_of(json.dumps(payload).encode(), Path("/home/me/.workbench/code/77c2"))
+    lines = stack_of(json.dumps(payload).encode(), Path("/srv/shop/.workbench/code/77c2"))
 
     assert lines[0].file == PurePosixPath("app.py")
 

@@ -100,14 +100,14 @@ class FunctionsView(Widget):
         return self.query_one("#bar", Line)
 
     @property
-    def empty(self) -> EmptyPane:
+    def _empty(self) -> EmptyPane:
         return self.query_one(EmptyPane)
 
     def widget_of(self, pane: Pane) -> Widget:
         """The pane itself."""
         return self.query_one(f"#{pane}")
 
-    def focus_target(self, pane: Pane) -> Widget:
+    def _focus_target(self, pane: Pane) -> Widget:
         """What gets the focus when a pane does."""
         return {
             Pane.FUNCTIONS: self.functions.names,
@@ -131,8 +131,8 @@ class FunctionsView(Widget):
 
     def go(self, pane: Pane) -> None:
         """Give a pane the focus."""
-        self.lay_out(pane)
-        self.screen.set_focus(self.focus_target(pane))
+        self._lay_out(pane)
+        self.screen.set_focus(self._focus_target(pane))
 
     def type(self) -> None:
         """Put the cursor into the event's text."""
@@ -161,7 +161,7 @@ class FunctionsView(Widget):
     def zoom(self, *, on: bool) -> None:
         """Let the pane in use have all the room."""
         self.zoomed = on
-        self.lay_out()
+        self._lay_out()
 
     @property
     def typing(self) -> bool:
@@ -210,7 +210,7 @@ class FunctionsView(Widget):
     def show(self, aspects: Aspect, turn: int) -> None:
         """Show what has changed."""
         self._turn = turn
-        self.empty.show()
+        self._empty.show()
         if aspects & Aspect.FUNCTIONS:
             self.functions.show(self._desk)
         if aspects & Aspect.RUNS:
@@ -233,11 +233,11 @@ class FunctionsView(Widget):
         self._notice_key = None if notice is None else notice.key
         self.notice.show(notice, self._turn)
         if (had is None) is not (notice is None) or had != self._notice_key:
-            self.lay_out()
+            self._lay_out()
             if notice is None and had_focus:
                 self.go(Pane.EVENT)
 
-    def lay_out(self, at: Pane | None = None) -> None:
+    def _lay_out(self, at: Pane | None = None) -> None:
         """Give every pane its place, as there is room; `at` is the one in use, or about to be."""
         width, height = self.size
         if not width or not height:
@@ -270,7 +270,7 @@ class FunctionsView(Widget):
             self.notice.styles.height = "1fr" if whole else notice_rows(wanted, height)
 
     def on_resize(self) -> None:
-        self.lay_out()
+        self._lay_out()
         self.call_after_refresh(self.show, Aspect.ALL, self._turn)
 
     # --- what is done on it -----------------------------------------------------------------------------------
