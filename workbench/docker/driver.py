@@ -232,7 +232,7 @@ class DockerDriver:
                 "AutoRemove": True,
                 "Binds": binds,
                 "CapDrop": ["ALL"],
-                "IpcMode": "private",
+                "IpcMode": "none",  # no /dev/shm: only /tmp can be written to, as in Lambda
                 "LogConfig": {"Type": "none"},
                 "NetworkMode": NETWORK,
                 "PidsLimit": PIDS,
