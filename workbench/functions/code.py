@@ -55,7 +55,7 @@ ALWAYS_IGNORED = (
 NAME.env are watched apart; secrets in the latter have no business among the code."""
 
 _BLOCK = 1024 * 1024
-_Stat = tuple[int, int, int, int]
+_Stat = tuple[int, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,9 @@ class CodeStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files = folder / "files"
-        self._known: dict[Path, dict[str, tuple[_Stat, str]]] = {}
-        """By function folder: what each file's content was when it had that stat."""
+        self._known: dict[Path, dict[str, tuple[_Stat | None, str]]] = {}
+        """By function folder: what each file's content was when it had that stat. `None`: it could
+        have other content by now and still look the same."""
 
     async def take(
         self,
@@ -113,17 +114,17 @@ class CodeStore:
             _walk(str(folder), ignored, mount_points), key=lambda source: source.relative
         )
         before = self._known.get(folder, {})
-        known: dict[str, tuple[_Stat, str]] = {}
+        known: dict[str, tuple[_Stat | None, str]] = {}
         whole = hashlib.sha256()
         for point in mount_points:
             whole.update(f"{point}/\0".encode())
         for source in sources:
             remembered = before.get(source.relative)
             if remembered is not None and remembered[0] == source.stat:
-                blob = remembered[1]
+                stamp, blob = remembered
             else:
-                blob = self._keep(source)
-            known[source.relative] = (source.stat, blob)
+                stamp, blob = self._keep(source)
+            known[source.relative] = (stamp, blob)
             whole.update(f"{source.relative}\0{blob}\0".encode("utf-8", "surrogateescape"))
         self._known[folder] = known
         digest = whole.hexdigest()
@@ -134,10 +135,14 @@ class CodeStore:
             self._link(tree, known, mount_points)
         return Code(folder=tree, digest=digest)
 
-    def _keep(self, source: _Source) -> str:
-        """Copy one file into the store; its name there."""
+    def _keep(self, source: _Source) -> tuple[_Stat | None, str]:
+        """Copy one file into the store: the stat it is known again by, and its name there."""
         sha = hashlib.sha256()
         descriptor, temporary = tempfile.mkstemp(dir=self._files)
+        # Files carry the time of a clock that ticks every few milliseconds. One changed in the very
+        # tick in which we begin to read it can change once more without a trace (as in git's index).
+        now_ns = os.fstat(descriptor).st_ctime_ns
+        stamp = source.stat if source.stat[1] < now_ns else None
         try:
             with os.fdopen(descriptor, "wb") as copy, Path(source.path).open("rb") as original:
                 while block := original.read(_BLOCK):
@@ -150,10 +155,13 @@ class CodeStore:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        return blob
+        return stamp, blob
 
     def _link(
-        self, tree: Path, known: dict[str, tuple[_Stat, str]], mount_points: tuple[str, ...]
+        self,
+        tree: Path,
+        known: dict[str, tuple[_Stat | None, str]],
+        mount_points: tuple[str, ...],
     ) -> None:
         temporary = Path(tempfile.mkdtemp(dir=self._folder))
         try:
@@ -232,7 +240,14 @@ def _walk(root: str, ignored: IgnoredPaths, mount_points: tuple[str, ...]) -> It
                         path=entry.path,
                         relative=relative,
                         executable=bool(found.st_mode & 0o111),
-                        stat=(found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode),
+                        # the second one, because anybody can set the first
+                        stat=(
+                            found.st_mtime_ns,
+                            found.st_ctime_ns,
+                            found.st_size,
+                            found.st_ino,
+                            found.st_mode,
+                        ),
                     )
 
 

@@ -7,12 +7,15 @@ people's files, and our own, are not watched at all. Elsewhere watchdog's observ
 
 from __future__ import annotations
 
+import array
 import asyncio
 import errno
+import fcntl
 import os
 import sys
+import termios
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from workbench.model.telemetry import Fault
@@ -39,8 +42,9 @@ UNWATCHED = frozenset(
 )
 """Folders whose files are nobody's to edit. What installs into node_modules changes a lock beside it."""
 
-MANY = 1000
-"""So many events in one batch that the kernel may have dropped some: everything is looked at again."""
+MANY_BYTES = 32 * 1024
+"""So much in the queue that the kernel may have dropped some, or soon will: everything is looked at
+again. (1,000 events of files with short names. It drops them at 16,384, of at least 16 bytes.)"""
 
 MOST_FOLDERS = 20_000
 """Whoever opens their home folder by mistake gets an answer all the same."""
@@ -123,10 +127,14 @@ class _Inotify:
 
     def take(self) -> None:
         """Something waits in the queue."""
-        events = self._queue.read_events()
-        if len(events) >= MANY:
-            self._enter(self._root)
-            self._noticed(Path(os.fsdecode(self._root)))
+        try:
+            waiting_bytes = _waiting_bytes(self._queue.fd)
+            events = self._queue.read_events()
+        except KeyError:
+            self._everything()  # watchdog lost count of folders that took each other's names
+            return
+        if waiting_bytes >= MANY_BYTES:
+            self._everything()
             return
         for event in events:
             if event.is_directory and (event.is_create or event.is_moved_to):
@@ -135,7 +143,14 @@ class _Inotify:
                 self._noticed(Path(os.fsdecode(event.src_path)))
 
     def close(self) -> None:
+        # watchdog takes it for granted that a thread of its own waits in `read_events`, and leaves
+        # three file descriptors, one of which the system has but 128 of, to that
+        self._queue._is_reading = False  # noqa: SLF001
         self._queue.close()
+
+    def _everything(self) -> None:
+        self._watch_all(self._root)
+        self._noticed(Path(os.fsdecode(self._root)))
 
     def _enter(self, folder: bytes) -> None:
         """Watch a folder that has come, before its coming is told: what was written into it by now
@@ -143,11 +158,19 @@ class _Inotify:
         """
         if folder.rpartition(b"/")[2] in _UNWATCHED:
             return
-        try:
+        self._watch_all(folder)
+
+    def _watch_all(self, folder: bytes) -> None:
+        with suppress(OSError):  # too many folders: their parents still tell of changes
             for inside in (folder, *_folders(folder)):
-                self._queue.add_watch(inside)
-        except OSError:
-            return  # gone again, or one folder too many: its parent still tells of changes
+                with suppress(OSError):  # gone again
+                    self._queue.add_watch(inside)
+
+
+def _waiting_bytes(descriptor: int) -> int:
+    waiting = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 _UNWATCHED = frozenset(name.encode() for name in UNWATCHED)

@@ -194,6 +194,63 @@ async def test_our_own_files_and_installed_packages_are_not_watched(
     assert set(seen) == {folder / "answer"}
 
 
+async def see(seen: list[Path], *any_of: Path) -> None:
+    async with asyncio.timeout(10):
+        while not set(any_of) & set(seen):
+            await SystemClock().sleep(0.01)
+
+
+async def test_folders_that_take_each_others_names_lose_no_change(
+    project_folder: Path, tmp_path: Path
+) -> None:
+    """watchdog's own books do not survive this: the folder that went keeps the name of its successor."""
+    folder = write(project_folder, "orders", '"first"')
+    seen: list[Path] = []
+    async with watch(project_folder, seen.append, Bus()):
+        folder.rename(tmp_path / "away")
+        write(project_folder, "orders", '"second"')
+        await see(seen, folder)
+        seen.clear()
+        shutil.rmtree(folder)
+        await see(seen, folder)
+        write(project_folder, "other", '"other"')
+        shutil.rmtree(tmp_path / "away")
+        write(project_folder, "orders", '"third"')
+        seen.clear()
+        (project_folder / "last").touch()
+        await see(seen, project_folder / "last", project_folder)
+        seen.clear()
+        (folder / "answer").write_text('"fourth"')
+        await see(seen, folder / "answer")
+
+
+async def test_more_changes_than_the_kernel_can_hold_are_one_look_at_everything(
+    project_folder: Path,
+) -> None:
+    """It drops what is beyond fs.inotify.max_queued_events while nobody reads."""
+    folder = write(project_folder, "orders", '"first"')
+    seen: list[Path] = []
+    async with watch(project_folder, seen.append, Bus()):
+        for number in range(9000):
+            (folder / f"with a name as long as some are {number}").touch()
+        (folder / "new").mkdir()
+        (folder / "new" / "before").touch()
+        await see(seen, project_folder)
+        async with asyncio.timeout(30):  # until the queue is empty they are part of "everything"
+            while not any(path.parent == folder / "new" for path in seen):
+                (folder / "new" / "after").touch()
+                await SystemClock().sleep(0.01)
+
+
+async def test_watching_leaves_no_file_descriptor_behind(project_folder: Path) -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(3):
+        async with watch(project_folder, lambda path: None, Bus()):
+            pass
+
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
 async def test_saving_the_same_content_keeps_the_environment(
     project_folder: Path, state_folder: Path
 ) -> None:

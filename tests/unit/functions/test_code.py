@@ -243,3 +243,28 @@ async def test_files_of_variables_are_no_code(store: CodeStore, folder: Path) ->
         ".env",
         "pkg/x.env",
     }
+
+
+async def test_what_looks_unchanged_is_read_again_all_the_same(
+    store: CodeStore, folder: Path
+) -> None:
+    """As long and as old as before: what `cp -p` over it, or a restored backup, leaves."""
+    app = folder / "app.py"
+    before = app.stat()
+    await take(store, folder)
+    app.write_bytes(app.read_bytes().replace(b"1", b"2"))
+    os.utime(app, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert contents(await take(store, folder))["app.py"] == app.read_bytes()
+
+
+async def test_changes_within_one_tick_of_the_file_systems_clock_are_seen(
+    store: CodeStore, folder: Path
+) -> None:
+    app = folder / "app.py"
+    taken = []
+    for number in range(200):
+        app.write_bytes(b"%3d" % number)
+        taken.append(contents(await take(store, folder))["app.py"])
+
+    assert taken == [b"%3d" % number for number in range(200)]
