@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from workbench.assembly.checkup import examine, mend, provide_engine
 from workbench.assembly.engines import open_engine
 from workbench.assembly.site import Site
+from workbench.assembly.tidying import tidy
 from workbench.clock import SystemClock
 from workbench.config.discovery import ProjectReader
 from workbench.config.events import EventFiles
@@ -33,13 +33,9 @@ from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
 from workbench.functions.watch import watch
-from workbench.store.instances import InstanceKind, live_instances
+from workbench.store.instances import InstanceKind
 from workbench.store.opening import open_store
 from workbench.telemetry import Bus
-
-CODE_KEPT_S = 24 * 3600.0
-"""Code that nobody has run for so long is deleted, when no other workbench works on the project."""
-TRASH_KEPT_DAYS = 30
 
 
 @asynccontextmanager
@@ -139,7 +135,10 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
     failure: Exception | None = None
     async with asyncio.TaskGroup() as outer:
         recording = outer.create_task(site.store.run(), name="store")
-        tidying = outer.create_task(_tidy(site, rooms), name="tidying")
+        tidying = outer.create_task(
+            tidy(site.state, code=rooms.code, events=rooms.events, clock=site.clock),
+            name="tidying",
+        )
         try:
             async with asyncio.TaskGroup() as inner:  # ends before the recorder does
                 keeping = inner.create_task(rooms.keeper.run(), name="engine keeper")
@@ -155,12 +154,3 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
             recording.cancel()
     if failure is not None:
         raise failure
-
-
-async def _tidy(site: Site, rooms: _Rooms) -> None:
-    """Delete what nobody will ask for again; code only when nothing can be running from it."""
-    now = site.clock.now()
-    trash_before = now - timedelta(days=TRASH_KEPT_DAYS)
-    await asyncio.to_thread(rooms.events.empty_trash, before=trash_before)
-    if len(await asyncio.to_thread(live_instances, site.state)) <= 1:
-        await rooms.code.prune(unused_for_s=CODE_KEPT_S, now_s=now.timestamp())

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from workbench.docker.images import DockerImages
@@ -79,11 +79,6 @@ class DockerDependencies:
                 digest, lambda: self._install(name, runtime, rule, files, image, path)
             )
         return Mount(source=path, target=rule.mount)
-
-    async def prune(self, *, unused_for_s: float) -> int:
-        """Delete what no `ensure` has asked for in that time; how many."""
-        before_s = self._images.clock.now().timestamp() - unused_for_s
-        return await asyncio.to_thread(_prune, self._folder, before_s)
 
     async def _install(
         self,
@@ -160,7 +155,7 @@ def _digest(rule: DependencyRule, files: Mapping[str, bytes], image: Image) -> s
 
 
 def _used_again(path: Path) -> bool:
-    """It is there; `prune` learns that it is used."""
+    """It is there; who tidies up learns that it is used."""
     try:
         os.utime(path)
     except FileNotFoundError:
@@ -195,14 +190,3 @@ def _keep(installed: Path, path: Path) -> None:
     except OSError:
         if not path.is_dir():  # else another workbench was quicker
             raise
-
-
-def _prune(folder: Path, before_s: float) -> int:
-    deleted = 0
-    with suppress(FileNotFoundError):
-        for path in list(folder.iterdir()):
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < before_s:
-                    shutil.rmtree(path, ignore_errors=True)
-                    deleted += not path.name.startswith(_UNFINISHED)
-    return deleted

@@ -214,7 +214,7 @@ def _inside(workshop: Path, rule: DependencyRule) -> Path:
 
 
 def _used_again(path: Path) -> bool:
-    """It is there; who prunes learns that it is used."""
+    """It is there; who tidies up learns that it is used."""
     try:
         os.utime(path)
     except FileNotFoundError:

@@ -1,0 +1,60 @@
+"""What a workbench deletes when it begins, and what it leaves because another may be using it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from workbench.assembly.tidying import tidy
+from workbench.assembly.workbench import open_workbench
+from workbench.clock import SystemClock
+from workbench.config.events import EventFiles
+from workbench.config.settings import Overrides
+from workbench.facade.workbench import Workbench
+from workbench.functions.code import CodeStore
+from workbench.model.settings import EngineKind
+
+LONG_AGO = (1.0, 1.0)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that was worked on: installed dependencies, old and new, and old code."""
+    for place in ("dependencies/old", "dependencies/new", "code/old", "code/files"):
+        (tmp_path / ".workbench" / place).mkdir(parents=True)
+    for old in ("dependencies/old", "code/old"):
+        os.utime(tmp_path / ".workbench" / old, LONG_AGO)
+    return tmp_path
+
+
+def left(project: Path) -> set[str]:
+    rooms = [project / ".workbench" / name for name in ("code", "dependencies")]
+    return {f"{room.name}/{path.name}" for room in rooms for path in room.iterdir()}
+
+
+def working_on(project: Path) -> AbstractAsyncContextManager[Workbench]:
+    return open_workbench(project, overrides=Overrides(engine=EngineKind.PROCESS))
+
+
+async def test_what_nobody_asked_for_in_a_while_is_deleted(project: Path) -> None:
+    async with asyncio.timeout(30), working_on(project):
+        while left(project) != {"code/files", "dependencies/new"}:
+            await SystemClock().sleep(0.01)
+
+
+async def test_nothing_is_deleted_while_another_workbench_may_run_from_it(project: Path) -> None:
+    state = project / ".workbench"
+    code, events = CodeStore(state / "code"), EventFiles(project, state / "trash")
+    async with working_on(project), working_on(project):
+        (state / "dependencies" / "used").mkdir()
+        os.utime(state / "dependencies" / "used", LONG_AGO)
+        await tidy(state, code=code, events=events, clock=SystemClock())
+        kept = left(project)
+    await tidy(state, code=code, events=events, clock=SystemClock())
+
+    assert "dependencies/used" in kept
+    assert left(project) == {"code/files", "dependencies/new"}
