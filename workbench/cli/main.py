@@ -6,7 +6,6 @@ Invariant: no traceback ever reaches a person.
 from __future__ import annotations
 
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +16,7 @@ from workbench.cli.output import (
     OutputFailed,
     ReaderGone,
     discard_rest,
+    on_terminal,
     standard_output,
 )
 from workbench.cli.parsers import make_parser
@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = make_parser()
     arguments = parser.parse_args(words)
     if arguments.module is None:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not on_terminal():
             parser.error("say which command: there is no terminal for the terminal UI")
         arguments.module, arguments.root = "start", None
     output = standard_output(os.environ, json_wanted=bool(arguments.json))

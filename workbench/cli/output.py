@@ -102,6 +102,14 @@ def styled(stream: TextIO, variables: Mapping[str, str]) -> bool:
     return stream.isatty() and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
 
 
+def on_terminal() -> bool:
+    """Whether there is a terminal for the terminal UI: for its keys, and to be drawn on.
+
+    Textual 8.2.8 draws on stderr: with that in a file, a person would look at nothing.
+    """
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
 def discard_rest() -> None:
     """Where nobody reads, what is still to be written goes nowhere, without complaint.
 

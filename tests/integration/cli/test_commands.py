@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import struct
@@ -453,17 +454,38 @@ def test_the_screen_ends_with_its_terminal(project: Project) -> None:
         cwd=project.root,
         stdin=below,
         stdout=below,
-        stderr=subprocess.PIPE,
+        stderr=below,
         start_new_session=True,  # and so without a controlling terminal: nobody sends SIGHUP
     )
-    with process:
-        os.close(below)
+    os.close(below)
+    try:
         shown = b""
         while b"orders" not in shown:
+            assert select.select([above], [], [], 60)[0], f"it shows no function: {shown!r}"
             shown += os.read(above, 65536)
         os.close(above)
-        _, said = process.communicate(timeout=30)
+        process.wait(timeout=60)
+    finally:
+        process.kill()
 
-    assert process.returncode is not None
-    assert b"Traceback" not in said
+    assert b"Traceback" not in shown
     assert project.run("ps", "--json").json == []
+
+
+def test_a_screen_that_nobody_would_see_is_not_opened(project: Project) -> None:
+    project.event("orders", "works", {"a": 1})
+    above, below = pty.openpty()
+    ended = subprocess.run(
+        [*COMMAND, "start", "--engine", "process"],
+        cwd=project.root,
+        stdin=below,
+        stdout=below,
+        stderr=subprocess.PIPE,  # which Textual draws on
+        timeout=60,
+        check=False,
+    )
+    os.close(below)
+    os.close(above)
+
+    assert ended.returncode == 0
+    assert b"1 of 1 as expected" in ended.stderr

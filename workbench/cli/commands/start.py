@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workbench.cli.exits import Exit
 from workbench.cli.narration import narrated
-from workbench.cli.output import Output
+from workbench.cli.output import Output, on_terminal
 from workbench.cli.project import opened
 from workbench.cli.signals import ended_with_terminal
 from workbench.errors import EngineUnreachable, InvalidParameter
@@ -19,7 +19,7 @@ from workbench.model.settings import EngineKind
 async def run(arguments: Namespace, output: Output) -> int:
     """See that there is an engine, then open the screen on the project, or replay it."""
     arguments.project = _project(arguments)
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not output.json
+    terminal = on_terminal() and not output.json
     async with opened(arguments, kind="tui" if terminal else "cli", engine=False) as workbench:
         await _provide_engine(workbench, output, required=not terminal)
         if terminal:
