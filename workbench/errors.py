@@ -24,6 +24,7 @@ that the workbench could not do its job, or that the request was wrong::
     ├─ DriverError           the container engine did not do what was asked
     │  ├─ EngineUnreachable
     │  ├─ ImageMissing
+    │  ├─ RuntimeMissing         there are no containers, and no interpreter for it either
     │  ├─ BuildFailed
     │  ├─ ContainerRefused
     │  └─ ContainerLost
@@ -216,6 +217,14 @@ class ImageMissing(DriverError):
     def __init__(self, image: str, *, remedy: str) -> None:
         super().__init__(f"Image {image} is not here. {remedy}")
         self.image = image
+
+
+class RuntimeMissing(DriverError):
+    """There are no containers, and nothing else on this machine can run the function."""
+
+    def __init__(self, name: str, *, reason: str) -> None:
+        super().__init__(f"{name} cannot run: {reason}")
+        self.name = name
 
 
 class BuildFailed(DriverError):

@@ -14,7 +14,7 @@ from tests.integration.conformance.runtimes import NodeSuite, PythonSuite
 from tests.integration.conformance.stage import Stage, a_stage
 from workbench.clock import SystemClock
 from workbench.config.runtimes import load_runtimes, runtimes_folder
-from workbench.errors import FunctionNotReady
+from workbench.errors import RuntimeMissing
 from workbench.model.names import RuntimeName
 from workbench.model.settings import Timeouts
 from workbench.process.driver import ProcessDriver
@@ -31,7 +31,7 @@ async def a_process_stage(*names: str) -> AsyncIterator[Stage]:
         runtime = RUNTIMES[RuntimeName(name)]
         try:
             image = await images.ensure(runtime, image=None, architecture="x86_64")
-        except FunctionNotReady:
+        except RuntimeMissing:
             continue
         with tempfile.TemporaryDirectory(prefix="wb-") as folder:
             driver = ProcessDriver(

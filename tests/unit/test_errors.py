@@ -76,6 +76,7 @@ SENTENCES = [
         errors.EngineUnreachable(cause="Nothing answers.", remedy="Start it."),
         "Nothing answers. Start it.",
     ),
+    (errors.RuntimeMissing("orders", reason="no Node."), "orders cannot run: no Node."),
     (errors.ImageMissing("x:1", remedy="Build it."), "Image x:1 is not here. Build it."),
     (errors.BuildFailed("orders", step="install", output="no\n"), "orders: install failed.\nno"),
     (errors.BuildFailed("orders", step="install", output=""), "orders: install failed."),

@@ -70,6 +70,7 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.EngineUnreachable: _SERVICE,
     errors.ImageMissing: _SERVICE,
     errors.BuildFailed: _CONFLICT,  # as InvalidManifest
+    errors.RuntimeMissing: _CONFLICT,  # likewise
     errors.ContainerRefused: _SERVICE,
     errors.ContainerLost: _SERVICE,
     errors.StoreError: _SERVICE,

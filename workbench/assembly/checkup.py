@@ -100,8 +100,8 @@ def _process_finding() -> Finding:
         subject="engine",
         health=Health.WARNING,
         detail="local processes",
-        cause="Functions run as plain processes of this machine: no isolation, no memory, CPU or "
-        "disk limits.",
+        cause="No isolation: functions run as plain processes of this machine, without CPU and disk "
+        "limits; too much memory ends them a moment late (on Linux; elsewhere never).",
         remedy="Use --engine docker where there is a container engine.",
     )
 

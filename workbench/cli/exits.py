@@ -50,6 +50,7 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.DriverError: Exit.COULD_NOT,
     errors.EngineUnreachable: Exit.COULD_NOT,
     errors.ImageMissing: Exit.COULD_NOT,
+    errors.RuntimeMissing: Exit.COULD_NOT,
     errors.BuildFailed: Exit.COULD_NOT,
     errors.ContainerRefused: Exit.COULD_NOT,
     errors.ContainerLost: Exit.COULD_NOT,

@@ -27,8 +27,13 @@ _ODD = "The process that looks after the runtime said something odd."
 class LauncherEvents(Protocol):
     """What a launcher says. Synchronous, on the event loop."""
 
-    def on_ended(self, ended: RuntimeExit, *, cpu_ns: int, peak_bytes: int | None) -> None:
-        """The runtime ended, and everything it left behind is dead."""
+    def on_ended(
+        self, ended: RuntimeExit, *, cpu_ns: int, peak_bytes: int | None, out_of_memory: bool
+    ) -> None:
+        """The runtime ended, and everything it left behind is dead.
+
+        out_of_memory: the launcher killed it, for holding more than it may.
+        """
 
     def on_launcher_gone(self, why: str) -> None:
         """It is no more, without having been told to go."""
@@ -72,13 +77,19 @@ class Control:
         cwd: Path,
         variables: Mapping[str, str],
         descriptors: Sequence[int],
+        memory_bytes: int | None,
     ) -> None:
-        """Start a runtime. `descriptors`: its stdout, stderr and, maybe, its framed log pipe."""
+        """Start a runtime.
+
+        descriptors: its stdout, stderr and, maybe, its framed log pipe. memory_bytes: what it and all
+        that it makes may hold; `None`: as much as there is.
+        """
         order = {
             "order": "start",
             "argv": list(argv),
             "cwd": str(cwd),
             "variables": dict(variables),
+            "memory_bytes": memory_bytes,
         }
         self._send(order, descriptors)
 
@@ -141,6 +152,7 @@ class Control:
                 _runtime_exit(report),
                 cpu_ns=round(_number(report.get("cpu_s"), limit=1e9) * 1e9),
                 peak_bytes=round(_number(report.get("peak_kib"), limit=1e12)) * 1024 or None,
+                out_of_memory=report.get("out_of_memory") is True,
             )
 
     def _gone(self, why: str) -> None:

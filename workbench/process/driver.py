@@ -1,9 +1,10 @@
 """Environments as plain local processes. Fits `ports.ContainerDriver`, and isolates nothing.
 
 A "container" is a launcher, a folder for temporary files, and at most one runtime process with its
-own Runtime API listener on loopback. It has no memory, CPU or disk limit, sees this machine as the
-workbench does, and can reach the listener of another environment if it tries: docs/compatibility.md
-says what that means. Its code is not write-protected.
+own Runtime API listener on loopback. It has no CPU or disk limit, and of memory one that is looked
+after, not enforced (`launcher.py`); it sees this machine as the workbench does, and can reach the
+listener of another environment if it tries: docs/compatibility.md says what that means. Its code is
+not write-protected.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class ProcessContainer:
             cwd=self._code,
             variables=self._variables(start, running.address),
             descriptors=running.theirs,
+            memory_bytes=self._spec.memory_mb * 1024 * 1024 if self._spec.limits else None,
         )
         running.started()
         if not self._paused:
@@ -135,10 +137,12 @@ class ProcessContainer:
 
     # --- what its launcher says ---------------------------------------------------------------------
 
-    def on_ended(self, ended: RuntimeExit, *, cpu_ns: int, peak_bytes: int | None) -> None:
+    def on_ended(
+        self, ended: RuntimeExit, *, cpu_ns: int, peak_bytes: int | None, out_of_memory: bool
+    ) -> None:
         if self.gone or self._running is None or self._ended is not None:
             return
-        self._meter.ended(cpu_ns=cpu_ns, peak_bytes=peak_bytes)
+        self._meter.ended(cpu_ns=cpu_ns, peak_bytes=peak_bytes, out_of_memory=out_of_memory)
         self._ended = ended
         self._finish()
 

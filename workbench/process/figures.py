@@ -28,6 +28,8 @@ class Meter:
     peak_bytes: int = 0
     ended_cpu_ns: int = 0
     """Of runtimes that have ended."""
+    oom_kills: int = 0
+    """Runtimes that were killed for the memory they held."""
 
     def read(self) -> Figures:
         """As they are now. Measured: 0.1 ms for a runtime of one process."""
@@ -44,12 +46,14 @@ class Meter:
             peak_bytes=self.peak_bytes,
             current_bytes=current,
             cpu_ns=self.ended_cpu_ns + cpu,
+            oom_kills=self.oom_kills,
         )
 
-    def ended(self, *, cpu_ns: int, peak_bytes: int | None) -> None:
+    def ended(self, *, cpu_ns: int, peak_bytes: int | None, out_of_memory: bool) -> None:
         """A runtime ended. `cpu_ns`: of all that ever ended below the launcher."""
         self.ended_cpu_ns = cpu_ns
         self.peak_bytes = max(self.peak_bytes, peak_bytes or 0)
+        self.oom_kills += out_of_memory
 
 
 def _memory(pid: int) -> tuple[int, int]:

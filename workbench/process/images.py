@@ -11,7 +11,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from workbench.errors import FunctionNotReady, ImageMissing
+from workbench.errors import ImageMissing, RuntimeMissing
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.runtime import ProcessRule, Runtime
 from workbench.model.terminal_text import decode
@@ -38,10 +38,10 @@ class ProcessImages:
         architecture: str,  # noqa: ARG002 - an interpreter runs what it can; the kernel refuses the rest
         functions: tuple[FunctionName, ...] = (),
     ) -> Image:
-        """See `ports.ImageStore`. Raises `FunctionNotReady`, with what is missing and what to do."""
+        """See `ports.ImageStore`. Raises `RuntimeMissing`, with what is missing and what to do."""
         name = functions[0] if functions else FunctionName(runtime.name)
         if image is not None:
-            raise FunctionNotReady(
+            raise RuntimeMissing(
                 name,
                 reason=f"it names the image {image}, and no container engine is in use. Start one "
                 "(workbench doctor says how), or remove image from its function.toml.",
@@ -62,25 +62,25 @@ class ProcessImages:
     def _find(self, runtime: Runtime, name: FunctionName) -> Program:
         rule = runtime.process
         if rule is None:
-            raise FunctionNotReady(
+            raise RuntimeMissing(
                 name,
                 reason=f"the runtime {runtime.name} needs a container, and no container engine is in "
                 "use. Start one: workbench doctor says how.",
             )
         if not rule.interpreters:
             return Program(runtime=runtime, interpreter=None, version="")
-        seen: list[str] = []
+        seen: dict[str, Path] = {}
         for candidate in _candidates(rule, self.path):
             version = _version(candidate, rule)
             if version.startswith(rule.version_prefix):
                 return Program(runtime=runtime, interpreter=candidate, version=version)
-            seen.append(f"{candidate} says {version!r}")
-        found = f" ({'; '.join(seen)})" if seen else ""
-        raise FunctionNotReady(
+            seen.setdefault(version, candidate)
+        found = ", ".join(f"{version} ({path})" for version, path in seen.items()) or "nothing"
+        raise RuntimeMissing(
             name,
-            reason=f"no interpreter for {runtime.name} is on PATH: of {', '.join(rule.interpreters)} none "
-            f"is version {rule.version_prefix!r}{found}. Install it, or start a container engine: "
-            "workbench doctor says how.",
+            reason=f"{runtime.name} needs an interpreter whose version begins with "
+            f"{rule.version_prefix!r}. Looked for {', '.join(rule.interpreters)} on PATH, found: {found}. "
+            "Install one, or start a container engine: workbench doctor says how.",
         )
 
 

@@ -7,6 +7,10 @@ On Linux it adopts whatever a runtime leaves behind (PR_SET_CHILD_SUBREAPER), ho
 detached itself, and a runtime dies with it (PR_SET_PDEATHSIG). Elsewhere only the runtime's process
 group is killed.
 
+Nothing but a cgroup limits the memory of processes, and making one takes rights that a person does not
+have. So the launcher looks every now and then at what is held, and kills a runtime that holds more than
+its function may: what it took meanwhile, a fast one some hundred megabytes, is the price. Linux only.
+
 Orders come as lines of JSON on the socket whose number is the one argument, answers go back the same
 way. When the socket ends the workbench is no more, and neither is anything here.
 """
@@ -36,6 +40,8 @@ FRAMED_FD = 62
 """Where the runtime finds its framed log pipe. Source: recorded `_LAMBDA_TELEMETRY_LOG_FD`."""
 
 _MAX_DESCRIPTORS = 3
+_LOOK_MS = 50
+"""Between two looks at the memory. Measured: 0.1 ms each for a runtime of one process."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -60,6 +66,9 @@ class Launcher:
         """How it ended, until everything it left behind is gone too."""
         self._cpu_s = 0.0
         self._peak_kib = 0
+        self._memory_bytes: int | None = None
+        """What the runtime and all it made may hold; `None`: as much as there is."""
+        self._out_of_memory = False
         self._adopts = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
     def run(self) -> None:
@@ -74,12 +83,14 @@ class Launcher:
         poll.register(self._control, select.POLLIN)
         poll.register(woken, select.POLLIN)
         while True:
-            for descriptor, _ in poll.poll():
+            for descriptor, _ in poll.poll(_LOOK_MS if self._looks else None):
                 if descriptor == woken:
                     os.read(woken, 4096)
                     self._reap()
                 elif not self._take_orders():
                     return
+            if self._looks:
+                self._look()
 
     def kill_all(self) -> None:
         """SIGKILL to the runtime and all it made, until nothing of it is left."""
@@ -90,6 +101,22 @@ class Launcher:
                 _kill(pid)
             if not self._wait(0):
                 return
+
+    # --- memory ------------------------------------------------------------------------------------------
+
+    @property
+    def _looks(self) -> bool:
+        return self._adopts and bool(self._runtime) and self._memory_bytes is not None
+
+    def _look(self) -> None:
+        """Kill the runtime if it holds more than it may."""
+        limit = self._memory_bytes
+        assert limit is not None, "asked before"
+        processes = descendants(os.getpid())
+        # The second takes milliseconds, and counts pages that forks share once.
+        if sum(map(held_bytes, processes)) > limit and sum(map(_own_bytes, processes)) > limit:
+            self._out_of_memory = True
+            self._kill_runtime()
 
     # --- orders ----------------------------------------------------------------------------------------
 
@@ -120,6 +147,7 @@ class Launcher:
 
     def _start(self, order: dict[str, Any]) -> None:
         descriptors, self._descriptors = self._descriptors, []
+        self._memory_bytes, self._out_of_memory = order["memory_bytes"], False
         failed, failure = os.pipe()
         self._runtime = os.fork()
         if self._runtime == 0:
@@ -179,6 +207,7 @@ class Launcher:
             core=signalled and os.WCOREDUMP(status),
             cpu_s=self._cpu_s,
             peak_kib=self._peak_kib if self._peak_kib > ours else None,
+            out_of_memory=self._out_of_memory,
         )
 
 
@@ -204,6 +233,25 @@ def _children(pid: int) -> list[int]:
     return children
 
 
+def held_bytes(pid: int) -> int:
+    """What a process holds that is not a file's; 0 for one that is gone. Linux only."""
+    return _kilobytes(f"/proc/{pid}/status", (b"RssAnon:", b"RssShmem:")) * 1024
+
+
+def _own_bytes(pid: int) -> int:
+    """The same, of pages that several share its part only. Source: Linux 5.4, smaps_rollup."""
+    fields = (b"Pss_Anon:", b"Pss_Shmem:")
+    return _kilobytes(f"/proc/{pid}/smaps_rollup", fields) * 1024 or held_bytes(pid)
+
+
+def _kilobytes(path: str, fields: tuple[bytes, ...]) -> int:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - likewise
+            return sum(int(line.split()[1]) for line in file if line.startswith(fields))
+    except OSError:
+        return 0
+
+
 def _become(order: dict[str, Any], descriptors: list[int], failure: int) -> NoReturn:
     """In the child: become the runtime. Never returns."""
     error = errno.ENOENT
@@ -214,6 +262,7 @@ def _become(order: dict[str, Any], descriptors: list[int], failure: int) -> NoRe
             signal.signal(ignored, signal.SIG_DFL)
         # The folder it runs in is the function's code: no place for a core file.
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        _offer_to_kernel()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for descriptor, target in zip(descriptors, (1, 2, FRAMED_FD), strict=False):
             os.dup2(descriptor, target)
@@ -226,6 +275,15 @@ def _become(order: dict[str, Any], descriptors: list[int], failure: int) -> NoRe
     finally:
         os.write(failure, b"%d" % error)
         os._exit(127)
+
+
+def _offer_to_kernel() -> None:
+    """Should this machine run out of memory, it is the function that goes, and not what matters.
+
+    Source: Linux, proc_pid_oom_score_adj(5); anyone may raise their own.
+    """
+    with suppress(OSError), open("/proc/self/oom_score_adj", "wb") as score:  # noqa: PTH123 - likewise
+        score.write(b"1000")
 
 
 def _kill_group(leader: int) -> None:

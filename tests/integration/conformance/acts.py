@@ -282,7 +282,7 @@ call("/after")
 CHILD_USES_MEMORY = Act(
     "a child uses memory",
     """
-child = "import sys, time; block = bytearray(b'x' * 67108864); print(flush=True); sys.stdin.read()"
+child = "import sys, time; block = bytearray(b'x') * 67108864; print(flush=True); sys.stdin.read()"
 call("/before")
 pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 with subprocess.Popen([sys.executable, "-c", child], **pipes) as process:
