@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from workbench.model.container import (
@@ -19,6 +18,7 @@ from workbench.model.container import (
     RuntimeExit,
     RuntimeStart,
 )
+from workbench.model.dependencies import StatedDependencies
 from workbench.model.invocation import Acceptance, InvocationRecord
 from workbench.model.names import FunctionName, RequestId
 from workbench.model.runtime import Runtime
@@ -219,11 +219,11 @@ class DependencyStore(Protocol):
     """What a function's requirements.txt or package.json become."""
 
     async def ensure(
-        self, name: FunctionName, folder: Path, runtime: Runtime, image: Image
-    ) -> Mount | None:
-        """Where the installed dependencies are, and where to mount them; `None`: it has none.
+        self, name: FunctionName, stated: StatedDependencies, runtime: Runtime, image: Image
+    ) -> Mount:
+        """Where the installed dependencies are, and where to mount them.
 
         Installed inside `image`, cached by the files' content and the image. Raises `BuildFailed`
-        with the tool's own text, and `InvalidManifest` when a required lock is missing.
+        with the tool's own text.
         """
         ...

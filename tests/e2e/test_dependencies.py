@@ -14,12 +14,12 @@ import pytest
 
 from tests.e2e.workshop import RUNTIMES, TEST_LABELS, Workshop, a_docker_stage, a_workshop, until
 from workbench.assembly.tidying import delete_unused
+from workbench.config.dependencies import read_stated
 from workbench.docker.dependencies import DockerDependencies
 from workbench.errors import BuildFailed, InvalidManifest
 from workbench.model.container import Mount
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.telemetry import BuildBroke, BuildFinished, BuildProgress, BuildStarted
-from workbench.model.version import Image
 
 pytestmark = pytest.mark.docker
 
@@ -73,7 +73,9 @@ async def ensure(
 ) -> Mount | None:
     image = await workshop.image(name)
     workshop.told()
-    return await opened.ensure(NAME, folder, RUNTIMES[RuntimeName(name)], image)
+    runtime = RUNTIMES[RuntimeName(name)]
+    stated = None if runtime.dependencies is None else read_stated(runtime.dependencies, folder)
+    return None if stated is None else await opened.ensure(NAME, stated, runtime, image)
 
 
 @pytest.mark.parametrize("name", ["python3.11", "python3.13"])
@@ -224,17 +226,6 @@ async def test_nothing_stated_is_nothing_installed(
     async with a_store(store) as (opened, workshop):
         assert await ensure(opened, workshop, folder, name) is None
         assert workshop.told() == []
-
-
-async def test_function_with_its_own_image_brings_its_dependencies(
-    folder: Path, store: Path
-) -> None:
-    (folder / "requirements.txt").write_text(REQUIREMENTS)
-    own = Image(reference="anything", digest="0" * 64, built_for_runtime=False)
-    async with a_store(store) as (opened, _):
-        runtime = RUNTIMES[RuntimeName("python3.13")]
-
-        assert await opened.ensure(NAME, folder, runtime, own) is None
 
 
 async def test_installation_that_nobody_waits_for_is_given_up(folder: Path, store: Path) -> None:

@@ -35,6 +35,7 @@ from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
 from workbench.model.container import Mount
+from workbench.model.dependencies import StatedDependencies
 from workbench.model.doctor import Finding
 from workbench.model.function import Function, FunctionConfiguration, Problem, Project
 from workbench.model.names import FunctionName, RuntimeName
@@ -127,9 +128,9 @@ class NoDependencies:
     """No function has any."""
 
     async def ensure(
-        self, name: FunctionName, folder: Path, runtime: Runtime, image: Image
-    ) -> Mount | None:
-        return None
+        self, name: FunctionName, stated: StatedDependencies, runtime: Runtime, image: Image
+    ) -> Mount:
+        raise AssertionError(f"{name} was to have no dependencies")
 
 
 class AlwaysThere:

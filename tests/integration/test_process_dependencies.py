@@ -16,8 +16,9 @@ import pytest
 
 from tests.integration.process_support import SYSTEM_PATH
 from workbench.clock import SystemClock
+from workbench.config.dependencies import read_stated
 from workbench.config.runtimes import load_runtimes, runtimes_folder
-from workbench.errors import BuildFailed, FunctionNotReady, InvalidManifest
+from workbench.errors import BuildFailed, InvalidManifest, RuntimeMissing
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.runtime import DependencyRule, Runtime
 from workbench.model.settings import Timeouts
@@ -53,10 +54,13 @@ class Bench:
         """Where they are."""
         try:
             image = await self.images.ensure(self.runtime, image=None, architecture="x86_64")
-        except FunctionNotReady as error:
+        except RuntimeMissing as error:
             pytest.skip(str(error))
-        mount = await self.store.ensure(NAME, self.code, self.runtime, image)
-        return None if mount is None else mount.source
+        assert self.runtime.dependencies is not None
+        stated = read_stated(self.runtime.dependencies, self.code)
+        if stated is None:
+            return None
+        return (await self.store.ensure(NAME, stated, self.runtime, image)).source
 
 
 def python_runtime() -> Runtime:

@@ -8,7 +8,6 @@ Invariant: a folder has its digest's name only when it is whole; nothing in it i
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import shutil
 import tempfile
@@ -20,14 +19,12 @@ from workbench.docker.images import DockerImages
 from workbench.docker.installer import Installation, install
 from workbench.docker.progress import announced
 from workbench.docker.shared_work import SharedWork, task_home
-from workbench.errors import InvalidManifest
 from workbench.model.container import Mount
+from workbench.model.dependencies import StatedDependencies
 from workbench.model.names import FunctionName
-from workbench.model.runtime import DependencyRule, Runtime
-from workbench.model.version import TASK_ROOT, Image
+from workbench.model.runtime import Runtime
+from workbench.model.version import Image
 
-MAX_BYTES = 16 * 1024 * 1024
-"""No lock file comes near this."""
 _UNFINISHED = ".unfinished-"
 
 
@@ -60,45 +57,35 @@ class DockerDependencies:
             yield cls(images, folder=folder, labels=labels, tasks=tasks)
 
     async def ensure(
-        self, name: FunctionName, folder: Path, runtime: Runtime, image: Image
-    ) -> Mount | None:
-        """See `ports.DependencyStore`.
-
-        A function with an image of its own has its dependencies in there, or in its folder.
-        """
-        rule = runtime.dependencies
-        if rule is None or not image.built_for_runtime:
-            return None
-        files = await asyncio.to_thread(_stated, rule, folder)
-        if files is None:
-            return None
-        digest = _digest(rule, files, image)
+        self, name: FunctionName, stated: StatedDependencies, runtime: Runtime, image: Image
+    ) -> Mount:
+        """See `ports.DependencyStore`."""
+        digest = stated.digest(image.digest)
         path = self._folder / digest
         if not await asyncio.to_thread(_used_again, path):
             await self._work.result(
-                digest, lambda: self._install(name, runtime, rule, files, image, path)
+                digest, lambda: self._install(name, runtime, stated, image, path)
             )
-        return Mount(source=path, target=rule.mount)
+        return Mount(source=path, target=stated.rule.mount)
 
     async def _install(
         self,
         name: FunctionName,
         runtime: Runtime,
-        rule: DependencyRule,
-        files: Mapping[str, bytes],
+        stated: StatedDependencies,
         image: Image,
         path: Path,
     ) -> None:
         subject = f"dependencies of {name}"
         async with announced(self._images.bus, self._images.clock, subject, (name,)) as progress:
-            progress.step(1, 0, f"Installing what {rule.files[0]} states")
-            workshop = await asyncio.to_thread(_open_workshop, self._folder, files)
+            progress.step(1, 0, f"Installing what {stated.rule.files[0]} states")
+            workshop = await asyncio.to_thread(_open_workshop, self._folder, stated.files)
             try:
                 await install(
                     self._images.builder,
                     Installation(
                         image=image.reference,
-                        argv=rule.install,
+                        argv=stated.rule.install,
                         variables=runtime.variables,
                         source=workshop / "source",
                         installed=workshop / "installed",
@@ -109,49 +96,6 @@ class DockerDependencies:
                 await asyncio.to_thread(_keep, workshop / "installed", path)
             finally:
                 await asyncio.to_thread(shutil.rmtree, workshop, ignore_errors=True)
-
-
-def _stated(rule: DependencyRule, folder: Path) -> dict[str, bytes] | None:
-    """The files that state dependencies; `None` when there are none to install."""
-    first = folder / rule.files[0]
-    files: dict[str, bytes] = {}
-    try:
-        for name in rule.files:
-            path = folder / name
-            if path.is_file():
-                if path.stat().st_size > MAX_BYTES:
-                    raise InvalidManifest(f"It has more than {MAX_BYTES:,} bytes.", path=path)
-                files[name] = path.read_bytes()
-    except OSError as error:
-        raise InvalidManifest(f"It cannot be read: {error.strerror}.", path=first) from error
-    if not rule.stated_in(files.get(rule.files[0], b"").decode("utf-8", errors="replace")):
-        return None
-    missing = [name for name in rule.required if name not in files]
-    if not missing:
-        return files
-    if _brought_along(rule, folder):
-        return None
-    raise InvalidManifest(
-        f"{first.name} states dependencies, and {missing[0]} is missing beside it. Let the package "
-        "manager write it, so that every installation is the same.",
-        path=first,
-    )
-
-
-def _brought_along(rule: DependencyRule, folder: Path) -> bool:
-    """They are in the function's folder already, where its runtime looks for them."""
-    if not rule.mount.startswith(f"{TASK_ROOT}/"):
-        return False
-    there = folder / rule.mount.removeprefix(f"{TASK_ROOT}/")
-    return there.is_dir() and any(there.iterdir())
-
-
-def _digest(rule: DependencyRule, files: Mapping[str, bytes], image: Image) -> str:
-    whole = hashlib.sha256("\0".join((image.digest, rule.mount, *rule.install)).encode())
-    for name, content in sorted(files.items()):
-        whole.update(f"\0{name}\0{len(content)}\0".encode())
-        whole.update(content)
-    return whole.hexdigest()
 
 
 def _used_again(path: Path) -> bool:

@@ -5,11 +5,14 @@ Three waits, none of them on the path of a warm invocation.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
+from workbench.config.dependencies import read_stated
 from workbench.errors import FunctionNotReady, RuntimeNotFound
 from workbench.functions.code import CodeStore, IgnoredPaths
-from workbench.functions.keeper import EngineKeeper
+from workbench.functions.keeper import EngineKeeper, OpenEngine
+from workbench.model.container import Mount
 from workbench.model.function import Function, FunctionConfiguration, Severity
 from workbench.model.names import LATEST, RuntimeName
 from workbench.model.runtime import Runtime
@@ -41,9 +44,7 @@ class Preparation:
             architecture=configuration.architecture,
             functions=(function.name,),
         )
-        dependencies = await engine.dependencies.ensure(
-            function.name, function.folder, runtime, image
-        )
+        dependencies = await self._dependencies(engine, function, runtime, image)
         points: tuple[str, ...] = ()
         if dependencies is not None and dependencies.target.startswith(f"{TASK_ROOT}/"):
             points = (dependencies.target.removeprefix(f"{TASK_ROOT}/"),)
@@ -62,6 +63,17 @@ class Preparation:
             dependencies=dependencies,
             digest=version_digest(configuration, code, image, dependencies),
         )
+
+    async def _dependencies(
+        self, engine: OpenEngine, function: Function, runtime: Runtime, image: Image
+    ) -> Mount | None:
+        """A function with an image of its own has its dependencies in there, or in its folder."""
+        if runtime.dependencies is None or not image.built_for_runtime:
+            return None
+        stated = await asyncio.to_thread(read_stated, runtime.dependencies, function.folder)
+        if stated is None:
+            return None
+        return await engine.dependencies.ensure(function.name, stated, runtime, image)
 
     async def image(self, name: RuntimeName, *, architecture: str) -> Image:
         """The image of a runtime alone, built if need be. Raises `DriverError`."""

@@ -9,7 +9,6 @@ Node looks for a folder of that name. Invariant: a folder has its digest's name 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import shutil
 import tempfile
@@ -18,19 +17,17 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from workbench.clock import Clock
-from workbench.errors import BuildFailed, InvalidManifest
+from workbench.errors import BuildFailed
 from workbench.model.container import Mount
+from workbench.model.dependencies import StatedDependencies
 from workbench.model.names import FunctionName
 from workbench.model.runtime import DependencyRule, Runtime
 from workbench.model.settings import Timeouts
 from workbench.model.telemetry import BuildBroke, BuildFinished, BuildProgress, BuildStarted
-from workbench.model.version import TASK_ROOT, Image
+from workbench.model.version import Image
 from workbench.process.program import Program
 from workbench.process.tool import ToolFailed, run_tool
 from workbench.telemetry import Bus
-
-MAX_BYTES = 16 * 1024 * 1024
-"""No lock file comes near this."""
 
 _SOURCE = "/var/dependencies/source"
 _INSTALLED = "/var/dependencies/installed"
@@ -79,33 +76,29 @@ class ProcessDependencies:
         """One installation of a digest at a time is what these model."""
 
     async def ensure(
-        self, name: FunctionName, folder: Path, runtime: Runtime, image: Image
-    ) -> Mount | None:
+        self, name: FunctionName, stated: StatedDependencies, runtime: Runtime, image: Image
+    ) -> Mount:
         """See `ports.DependencyStore`. Cancellation: the tool is killed, and who else waits begins
         again.
         """
-        rule = runtime.dependencies
-        if rule is None:
-            return None
-        files = await asyncio.to_thread(_stated, rule, folder)
-        if files is None:
-            return None
         program = self._programs.program(image.reference)
-        digest = _digest(rule, program, files, image)
+        assert runtime.process is not None, "else it would have no image here"
+        digest = stated.digest("process", image.digest, *runtime.process.install)
         path = self._folder / digest
         async with self._installing.setdefault(digest, asyncio.Lock()):
             if not await asyncio.to_thread(_used_again, path):
-                await self._announced(name, rule, program, files, path)
-        return Mount(source=path / PurePosixPath(rule.mount).name, target=rule.mount)
+                await self._announced(name, stated, program, path)
+        mount = stated.rule.mount
+        return Mount(source=path / PurePosixPath(mount).name, target=mount)
 
     async def _announced(
         self,
         name: FunctionName,
-        rule: DependencyRule,
+        stated: StatedDependencies,
         program: Program,
-        files: Mapping[str, bytes],
         path: Path,
     ) -> None:
+        rule = stated.rule
         subject, step = f"dependencies of {name}", f"Installing what {rule.files[0]} states"
         started_s = self._clock.monotonic()
         self._bus.publish(BuildStarted(subject=subject, functions=(name,)))
@@ -114,7 +107,7 @@ class ProcessDependencies:
             self._bus.publish(BuildProgress(subject=subject, step=1, steps=0, line=line))
 
         tell(step)
-        workshop = await asyncio.to_thread(_open_workshop, self._folder, rule, files)
+        workshop = await asyncio.to_thread(_open_workshop, self._folder, stated)
         try:
             async with asyncio.timeout(self._timeouts.build_s):
                 await run_tool(
@@ -146,53 +139,6 @@ class ProcessDependencies:
         return passed_on | {"PATH": program.path(self._programs.path)}
 
 
-def _stated(rule: DependencyRule, folder: Path) -> dict[str, bytes] | None:
-    """The files that state dependencies; `None` when there are none to install."""
-    first = folder / rule.files[0]
-    files: dict[str, bytes] = {}
-    try:
-        for name in rule.files:
-            path = folder / name
-            if path.is_file():
-                if path.stat().st_size > MAX_BYTES:
-                    raise InvalidManifest(f"It has more than {MAX_BYTES:,} bytes.", path=path)
-                files[name] = path.read_bytes()
-    except OSError as error:
-        raise InvalidManifest(f"It cannot be read: {error.strerror}.", path=first) from error
-    if not rule.stated_in(files.get(rule.files[0], b"").decode("utf-8", errors="replace")):
-        return None
-    missing = [name for name in rule.required if name not in files]
-    if not missing:
-        return files
-    if _brought_along(rule, folder):
-        return None
-    raise InvalidManifest(
-        f"{first.name} states dependencies, and {missing[0]} is missing beside it. Let the package "
-        "manager write it, so that every installation is the same.",
-        path=first,
-    )
-
-
-def _brought_along(rule: DependencyRule, folder: Path) -> bool:
-    """They are in the function's folder already, where its runtime looks for them."""
-    if not rule.mount.startswith(f"{TASK_ROOT}/"):
-        return False
-    there = folder / rule.mount.removeprefix(f"{TASK_ROOT}/")
-    return there.is_dir() and any(there.iterdir())
-
-
-def _digest(
-    rule: DependencyRule, program: Program, files: Mapping[str, bytes], image: Image
-) -> str:
-    assert program.runtime.process is not None
-    way = (*rule.install, "\n", *program.runtime.process.install)
-    whole = hashlib.sha256("\0".join(("process", image.digest, rule.mount, *way)).encode())
-    for name, content in sorted(files.items()):
-        whole.update(f"\0{name}\0{len(content)}\0".encode())
-        whole.update(content)
-    return whole.hexdigest()
-
-
 def _command(rule: DependencyRule, program: Program, workshop: Path) -> list[str]:
     """argv, with the folders of the image made those of the workshop."""
     assert program.runtime.process is not None
@@ -222,13 +168,13 @@ def _used_again(path: Path) -> bool:
     return True
 
 
-def _open_workshop(folder: Path, rule: DependencyRule, files: Mapping[str, bytes]) -> Path:
+def _open_workshop(folder: Path, stated: StatedDependencies) -> Path:
     """A place to install in."""
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(dir=folder, prefix=".unfinished-"))
-    _inside(workshop, rule).mkdir(parents=True)
+    _inside(workshop, stated.rule).mkdir(parents=True)
     (workshop / "source").mkdir()
-    for name, content in files.items():
+    for name, content in stated.files.items():
         (workshop / "source" / name).write_bytes(content)
     return workshop
 

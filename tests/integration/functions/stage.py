@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,10 +29,11 @@ from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
 from workbench.functions.watch import watch
 from workbench.model.container import Mount
+from workbench.model.dependencies import StatedDependencies
 from workbench.model.function import Function, FunctionConfiguration, Problem, Project
 from workbench.model.invocation import InvokeRequest, Origin
 from workbench.model.names import FunctionName, RuntimeName, target
-from workbench.model.runtime import Runtime
+from workbench.model.runtime import DependencyRule, Runtime
 from workbench.model.settings import Settings
 from workbench.model.telemetry import Telemetry
 from workbench.model.version import TASK_ROOT, Image
@@ -57,7 +58,7 @@ async def answer_from_folder(runtime: FakeRuntime) -> None:
 
 
 class FolderReader:
-    """Reads `function.toml` as one line: the timeout, or something broken."""
+    """Reads `function.toml` as one line: the timeout, or something broken. `image` names one of its own."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -77,6 +78,7 @@ class FolderReader:
         if not text.isdigit():
             problem = Problem(path=manifest, line=1, message=f"{text!r} is no timeout.")
             return Function(name=name, folder=folder, configuration=None, problems=(problem,))
+        image = folder / "image"
         return Function(
             name=name,
             folder=folder,
@@ -85,9 +87,15 @@ class FolderReader:
                 runtime=RuntimeName("python3.13"),
                 handler="app.handler",
                 timeout_s=int(text),
+                image=image.read_text() if image.exists() else None,
             ),
             ignored_paths=("*.md",),
         )
+
+
+REQUIREMENTS = DependencyRule(
+    files=("requirements.txt",), required=(), install=("pip",), mount="/opt/dependencies"
+)
 
 
 class Images:
@@ -106,7 +114,7 @@ class Images:
     ) -> Image:
         if self.fails is not None:
             raise self.fails
-        return Image(reference="fake", digest="0" * 64)
+        return Image(reference=image or "fake", digest="0" * 64, built_for_runtime=image is None)
 
 
 class Dependencies:
@@ -116,12 +124,9 @@ class Dependencies:
         self._folder = folder
 
     async def ensure(
-        self, name: FunctionName, folder: Path, runtime: Runtime, image: Image
-    ) -> Mount | None:
-        stated = folder / "requirements.txt"
-        if not stated.exists():
-            return None
-        installed = self._folder / stated.read_text().strip()
+        self, name: FunctionName, stated: StatedDependencies, runtime: Runtime, image: Image
+    ) -> Mount:
+        installed = self._folder / stated.files["requirements.txt"].decode().strip()
         installed.mkdir(parents=True, exist_ok=True)
         return Mount(source=installed, target="/opt/dependencies")
 
@@ -216,7 +221,7 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
     preparation = Preparation(
         keeper=keeper,
         code=CodeStore(state / "code"),
-        runtimes={RuntimeName("python3.13"): a_runtime()},
+        runtimes={RuntimeName("python3.13"): replace(a_runtime(), dependencies=REQUIREMENTS)},
     )
     reload = Reload(
         registry=registry,

@@ -290,6 +290,18 @@ async def test_changed_dependencies_are_a_new_version(
         assert [len(container.spec.mounts) for container in on.driver.containers] == [1, 2]
 
 
+async def test_a_function_with_an_image_of_its_own_has_its_dependencies_in_there(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", "1")
+    (folder / "requirements.txt").write_text("one")
+    (folder / "image").write_text("orders:1")
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+
+        assert [len(container.spec.mounts) for container in on.driver.containers] == [1]
+
+
 async def test_a_broken_manifest_is_said_at_once_and_the_last_good_one_serves(
     project_folder: Path, state_folder: Path
 ) -> None:
