@@ -86,11 +86,14 @@ class Project:
         if expect is not None:
             (events / f"{name}.expect.toml").write_text(expect)
 
-    def run(self, *words: str, stdin: bytes = b"", timeout_s: float = 60) -> Ended:
-        """A command, to its end."""
+    def run(
+        self, *words: str, stdin: bytes = b"", timeout_s: float = 60, path: str | None = None
+    ) -> Ended:
+        """A command, to its end. `path`: another PATH."""
         ended = subprocess.run(
             [*COMMAND, *words, "--engine", self.engine],
             cwd=self.root,
+            env=None if path is None else os.environ | {"PATH": path},
             input=stdin,
             capture_output=True,
             timeout=timeout_s,
