@@ -179,7 +179,7 @@ exports.streams = awslambda.streamifyResponse(async (event, stream) => {
     "syntax2.mjs": "export const handler = (\n",
     "raising.js": "throw new URIError('not at import');\n",
     "leaves.js": "process.exit(3);\n",
-    "between.js": "setTimeout(() => { throw new Error('between'); }, 200);\nexports.handler = async () => 1;\n",
+    "between.js": "setTimeout(() => { throw new Error('between'); }, 1500);\nexports.handler = async () => 1;\n",
 }
 
 PYTHON_WARM: list[tuple[str, object]] = [
