@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from workbench.docker.channel import Channel
+from workbench.docker.channel_folder import channel_folder
 from workbench.docker.client import EngineClient
 from workbench.docker.network import NETWORK, ensure_network
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
@@ -114,13 +115,10 @@ class DockerDriver:
     async def open(self) -> AsyncIterator[DockerDriver]:
         """Ready to create while the context is open."""
         await ensure_network(self.client)
-        self.channels.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
+        with channel_folder(self.channels):
             async with asyncio.TaskGroup() as tasks:
                 self._background = tasks
                 yield self
-        finally:
-            await asyncio.to_thread(shutil.rmtree, self.channels, ignore_errors=True)
 
     async def create(
         self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
