@@ -8,7 +8,10 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ import pytest
 from botocore.config import Config  # type: ignore[import-untyped] # nor this
 from botocore.exceptions import ClientError  # type: ignore[import-untyped] # nor this
 
+from tests.e2e.live import AT_GATE
 from tests.e2e.programs import RUNTIME, docker_project
 from tests.integration.cli.program import Project
 
@@ -33,6 +37,10 @@ class Served:
     client: Any
     folder: Path
     project: Project
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
 
     def invoke(self, **arguments: Any) -> dict[str, Any]:
         answer = self.client.invoke(**({"FunctionName": "orders"} | arguments))
@@ -74,6 +82,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     project = docker_project(folder / "project")
     project.add("orders", runtime=RUNTIME, manifest="timeout_s = 30\nmemory_mb = 512\n")
     project.add("quick", runtime=RUNTIME, manifest="timeout_s = 1\n")
+    held = f'{AT_GATE}\ndef handler(event, context):\n    at_gate("gate")\n'
+    project.add("held", runtime=RUNTIME, app=held, manifest="timeout_s = 300\n")
     (project.root / "workbench.toml").write_text("[account]\nconcurrency = 2\n")
     assert project.run("build", "orders", timeout_s=900).code == 0
     with project.serving() as (_, address):
@@ -128,6 +138,36 @@ def test_the_aws_cli_can_run_dry(served: Served) -> None:
     assert (code, printed["StatusCode"], payload) == (0, 204, b"")
 
 
+def test_the_aws_cli_sends_a_file_byte_for_byte(served: Served) -> None:
+    event = served.folder / "event.json"
+    event.write_bytes('{ "raw": "grüße \\u20ac" }'.encode())
+
+    answers = [
+        served.aws("--function-name", "orders", "--payload", f"{how}://{event}")
+        for how in ("file", "fileb")
+    ]
+
+    assert [(code, json.loads(payload)) for code, _, payload, _ in answers] == [(0, "grüße €")] * 2
+
+
+def test_the_aws_cli_names_a_version(served: Served) -> None:
+    _, latest, _, _ = served.aws("--function-name", "orders", "--qualifier", "$LATEST")
+    code, _, _, said = served.aws("--function-name", "orders", "--qualifier", "7")
+
+    assert latest["ExecutedVersion"] == "$LATEST"
+    assert code != 0
+    assert "(ResourceNotFoundException)" in said
+    assert "function:orders:7" in said
+
+
+def test_the_aws_cli_is_told_that_a_payload_is_no_json(served: Served) -> None:
+    code, _, _, said = served.aws("--function-name", "orders", "--payload", "{not json")
+
+    assert code != 0
+    assert "(InvalidRequestContentException)" in said
+    assert "Could not parse request body into json" in said
+
+
 def test_the_aws_cli_says_what_is_wrong(served: Served) -> None:
     code, _, _, said = served.aws("--function-name", "nope")
 
@@ -145,6 +185,36 @@ def test_boto3_gets_a_success(served: Served) -> None:
     assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
     assert json.loads(answer["Payload"]) == {"answer": {"a": 1}}
     assert "FunctionError" not in answer
+
+
+def test_boto3_reads_an_answer_as_it_likes(served: Served) -> None:
+    text = "x" * 1_000_000
+    ask = {"FunctionName": "orders", "Payload": json.dumps({"raw": text})}
+
+    body = served.client.invoke(**ask)["Payload"]
+    first, rest = body.read(11), b"".join(body.iter_chunks(65_536))
+
+    assert first + rest == json.dumps(text).encode()
+
+
+def test_boto3_raises_its_own_exceptions(served: Served) -> None:
+    errors = served.client.exceptions
+
+    with pytest.raises(errors.ResourceNotFoundException, match="function:nope"):
+        served.invoke(FunctionName="nope")
+    with pytest.raises(errors.InvalidRequestContentException, match="Could not parse"):
+        served.invoke(Payload=b"{not json")
+    with pytest.raises(errors.InvalidParameterValueException, match="later release"):
+        served.invoke(InvocationType="Event")
+
+
+@pytest.mark.parametrize("event", [{"fail": "no"}, {"exit": 3}])
+def test_boto3_gets_a_function_error(served: Served, event: dict[str, Any]) -> None:
+    answer = served.invoke(Payload=json.dumps(event))
+
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    assert answer["ExecutedVersion"] == "$LATEST"
+    assert set(json.loads(answer["Payload"])) >= {"errorType", "errorMessage"}
 
 
 def test_boto3_gets_the_last_4096_bytes_of_the_log(served: Served) -> None:
@@ -182,31 +252,68 @@ def test_six_megabytes_go_in_and_a_byte_more_does_not(served: Served) -> None:
 
 
 def test_a_throttle_is_a_429(served: Served) -> None:
-    body = b'{"sleep": 8}'
     request = (
-        b"POST /2015-03-31/functions/orders/invocations HTTP/1.1\r\n"
-        b"Host: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        b"POST /2015-03-31/functions/held/invocations HTTP/1.1\r\n"
+        b"Host: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}"
     )
-    port = int(served.address.rpartition(":")[2])
-    with (
-        socket.create_connection(("127.0.0.1", port), timeout=60) as one,
-        socket.create_connection(("127.0.0.1", port), timeout=60) as two,
-    ):
-        for busy in (one, two):
-            busy.sendall(request)
-        for _ in range(20):
-            runs = served.project.run("history", "--json").json
+    with ExitStack() as stack:
+        busy = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=90))
+            for _ in range(2)
+        ]
+        for connection in busy:
+            connection.sendall(request)
+        while True:
+            runs = served.project.run("history", "held", "--json").json
             if sum(run["outcome"] is None for run in runs) == 2:
                 break
         refusal = served.refusal()
-        answers = [busy.recv(65536) for busy in (one, two)]
+        with pytest.raises(served.client.exceptions.TooManyRequestsException) as refused:
+            served.invoke()
+        for code in (served.project.root / ".workbench" / "code").glob("*/app.py"):
+            code.with_name("gate").touch()
+        answers = [connection.recv(65536) for connection in busy]
 
     assert refusal == (429, "TooManyRequestsException", "Rate Exceeded.")
+    assert refused.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
     assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
 
 
-def test_an_asynchronous_call_is_refused(served: Served) -> None:
-    status, code, message = served.refusal(InvocationType="Event")
+# --- who may ask ------------------------------------------------------------------------------------------
 
-    assert (status, code) == (400, "InvalidParameterValueException")
-    assert "later release" in message
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux says who listens where")
+def test_it_listens_on_loopback_alone(served: Served) -> None:
+    listening = [
+        fields[1]
+        for table in ("tcp", "tcp6")
+        if (path := Path("/proc/net") / table).exists()
+        for fields in map(str.split, path.read_text().splitlines()[1:])
+        if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == served.port
+    ]
+
+    assert [address.partition(":")[0] for address in listening] == [
+        socket.inet_aton("127.0.0.1")[::-1].hex().upper()  # as a little-endian number
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "rebound.example"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_web_pages_are_refused(served: Served, headers: dict[str, str]) -> None:
+    address = f"{served.address}/2015-03-31/functions/orders/invocations"
+    request = urllib.request.Request(address, data=b"{}", headers=headers)
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+
+    with refused.value as answer:
+        assert answer.code == 403
+        assert answer.headers["x-amzn-ErrorType"] == "AccessDeniedException"
+        assert "Access-Control-Allow-Origin" not in answer.headers
