@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 from workbench.assembly.site import Site
 from workbench.config.locations import cache_folder, host_id, runtime_folder
-from workbench.engine.environment import Surroundings
-from workbench.engine.scheduler import Scheduler
 from workbench.errors import DriverError, EngineUnreachable
 from workbench.functions.keeper import OpenEngine
 from workbench.model.settings import EngineKind
@@ -25,6 +23,7 @@ from workbench.store.instances import lock_is_held
 
 if TYPE_CHECKING:
     from workbench.docker.client import EngineClient
+    from workbench.engine.scheduler import Scheduler
 
 
 @asynccontextmanager
@@ -137,6 +136,8 @@ _ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64"}
 
 
 def _scheduler(site: Site, driver: ContainerDriver) -> AbstractAsyncContextManager[Scheduler]:
+    from workbench.engine.environment import Surroundings  # 30 ms that `ls` does not wait for
+    from workbench.engine.scheduler import Scheduler
     from workbench.runtime_api.server import Endpoints
 
     return Scheduler(

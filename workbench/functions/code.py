@@ -20,8 +20,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pathspec
-
 from workbench.errors import FunctionNotReady
 from workbench.model.names import FunctionName
 from workbench.model.version import Code
@@ -72,6 +70,8 @@ class IgnoredPaths:
     """Which paths of a function's folder are not its code."""
 
     def __init__(self, patterns: tuple[str, ...] = ()) -> None:
+        import pathspec  # 25 ms that only who looks at code waits for
+
         self._spec = pathspec.GitIgnoreSpec.from_lines((*ALWAYS_IGNORED, *patterns))
 
     def matches(self, relative: str) -> bool:

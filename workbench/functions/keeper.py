@@ -11,14 +11,16 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.clock import Clock
-from workbench.engine.scheduler import Scheduler
 from workbench.errors import DriverError, EngineUnreachable
 from workbench.model.telemetry import EngineChanged, EngineStatus
 from workbench.ports import DependencyStore, ImageStore
 from workbench.telemetry import Bus
+
+if TYPE_CHECKING:
+    from workbench.engine.scheduler import Scheduler  # 30 ms that `ls` does not wait for
 
 RETRY_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Between attempts; the last one repeats."""
