@@ -9,7 +9,7 @@ run: $(VENV)/.installed-run
 	@$(BIN)/workbench start --project sample_functions
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/workbench doctor --fix --brief
+	@$(BIN)/workbench doctor --fix --brief --project sample_functions
 	@$(BIN)/python -m pytest
 
 check: lint types layers test
@@ -28,7 +28,7 @@ unit: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest tests/unit -q
 
 bench: $(VENV)/.installed-dev
-	@$(BIN)/workbench doctor --fix --brief
+	@$(BIN)/workbench doctor --fix --brief --project sample_functions
 	@$(BIN)/python -m benchmarks
 
 # The pinned environments. `run` has what the workbench needs, `dev` what its tests need too.
