@@ -29,6 +29,20 @@ def containers_of(project: Project) -> list[str]:
         client.close()
 
 
+def containers_by_instance(project: Project) -> dict[str, list[str]]:
+    """The same, by the workbench that made them."""
+    client = docker.from_env()
+    try:
+        label = f"workbench.project={project.root.resolve()}"
+        by_instance: dict[str, list[str]] = {}
+        for container in client.api.containers(all=True, filters={"label": label}):
+            instance = container["Labels"]["workbench.instance"]
+            by_instance.setdefault(instance, []).extend(container["Names"])
+        return {instance: sorted(names) for instance, names in by_instance.items()}
+    finally:
+        client.close()
+
+
 async def wait_no_containers(project: Project) -> None:
     """Wait until the last one is gone; who removes it does not tell us."""
     async with asyncio.timeout(60):
