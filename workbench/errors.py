@@ -45,6 +45,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_LISTED = 20
+"""Names that a sentence can hold."""
+
 
 class WorkbenchError(Exception):
     """Base of all. Never raised itself."""
@@ -134,10 +137,20 @@ class FunctionNotFound(NotFoundError):
         self, name: str, *, qualifier: str | None = None, known: tuple[str, ...] = ()
     ) -> None:
         asked = name if qualifier is None else f"{name}:{qualifier}"
-        near = f" Known functions: {', '.join(known)}." if known else ""
-        super().__init__(f"Function not found: {asked}.{near}")
+        super().__init__(f"Function not found: {asked}.{_instead(name, known)}")
         self.name = name
         self.qualifier = qualifier
+
+
+def _instead(name: str, known: tuple[str, ...]) -> str:
+    """What may have been meant: the nearest name, and some of them all."""
+    import difflib  # 1 ms that only a mistake waits for
+
+    near = difflib.get_close_matches(name, known, n=1)
+    listed = ", ".join(known[:_LISTED])
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    meant = f" Did you mean {near[0]}?" if near and near[0] != name else ""
+    return f"{meant} Known functions: {listed}{more}." if known else ""
 
 
 class EventNotFound(NotFoundError):

@@ -45,6 +45,7 @@ def test_the_drawn_tree_is_the_tree() -> None:
     assert drawn() == real
 
 
+F19 = ", ".join(f"f{n}" for n in range(19))
 SENTENCES = [
     (
         errors.InvalidManifest("unknown key 'x'.", path=Path("/p/function.toml"), line=3),
@@ -60,6 +61,10 @@ SENTENCES = [
     (
         errors.FunctionNotFound("orders", qualifier="7", known=("a", "b")),
         "Function not found: orders:7. Known functions: a, b.",
+    ),
+    (
+        errors.FunctionNotFound("ordres", known=("orders", *(f"f{n}" for n in range(30)))),
+        f"Function not found: ordres. Did you mean orders? Known functions: orders, {F19} and 11 more.",
     ),
     (errors.EventNotFound("orders", "x"), "orders has no saved event named x. It has none yet."),
     (

@@ -175,10 +175,19 @@ def test_ps_shows_what_another_workbench_runs(project: Project) -> None:
     with project.running("invoke", "slow", "-p", '{"sleep": 600}') as process:
         wait_line(process, "asked for")
         (environment,) = project.run("ps", "--json").json
-        table = project.run("ps").text
+        shown = project.run("ps")
 
     assert (environment["function"], environment["state"]) == ("slow", "busy")
-    assert environment["environment_id"][:8] in table
+    assert environment["environment_id"][:8] in shown.text
+    assert "No isolation" in shown.err
+
+
+def test_logs_of_nothing_say_so(project: Project) -> None:
+    none_yet, unknown = project.run("logs", "orders"), project.run("logs", "ordres")
+
+    assert (none_yet.code, none_yet.out, none_yet.err) == (0, b"", "No logs yet.\n")
+    assert unknown.code == 2
+    assert "Function not found: ordres. Did you mean orders?" in unknown.err
 
 
 def test_doctor_looks_and_says(project: Project) -> None:
@@ -212,7 +221,7 @@ def test_doctor_is_content_with_processes_where_any_engine_will_do(
     assert ended.code == 0
     assert [each["health"] for each in engine] == ["warning", "warning"]
     assert no_engine in engine[0]["cause"]
-    assert "no isolation" in engine[1]["cause"]
+    assert "No isolation" in engine[1]["cause"]
 
 
 def test_doctor_is_not_where_containers_are_asked_for(project: Project, no_engine: str) -> None:

@@ -20,6 +20,8 @@ async def run(arguments: Namespace, output: Output) -> int:
     async with opened(arguments, engine=False) as workbench, narrated(workbench, output):
         instances = workbench.instances
         others = await instances.others()
+        if not others:
+            output.say("No workbench runs on this project.")
         for info in others:
             output.say(f"Stopping {_name(info)}")
         within_s = workbench.settings.timeouts.drain_s + _GRACE_S

@@ -26,7 +26,12 @@ async def run(arguments: Namespace, output: Output) -> int:
         if arguments.request is not None:
             _print((await invocations.record(arguments.request)).logs, output)
         elif not arguments.follow:
-            _print(await invocations.log_lines(name, back=arguments.lines), output)
+            entries = await invocations.log_lines(name, back=arguments.lines)
+            _print(entries, output)
+            if not entries:
+                if name is not None:
+                    workbench.catalog.function(name)  # raises where there never was such a one
+                output.say("No logs yet.")
         else:
             async with aclosing(invocations.follow_logs(name, back=arguments.lines)) as batches:
                 async for entries in batches:

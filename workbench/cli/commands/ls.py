@@ -6,10 +6,12 @@ from argparse import Namespace
 
 from workbench.cli import values
 from workbench.cli.exits import Exit
+from workbench.cli.narration import NO_ISOLATION
 from workbench.cli.output import Output
 from workbench.cli.project import opened
 from workbench.cli.render import Cell, Column, Row, print_table
 from workbench.model.function import Function, Severity
+from workbench.model.settings import EngineKind
 
 _COLUMNS = (
     Column(title="function"),
@@ -27,6 +29,7 @@ async def run(arguments: Namespace, output: Output) -> int:
     async with opened(arguments, engine=False) as workbench:
         functions = workbench.catalog.functions()
         problems = workbench.catalog.problems()
+        engine = workbench.settings.engine
     if output.json:
         output.object([values.function(function) for function in functions])
     elif functions:
@@ -35,6 +38,8 @@ async def run(arguments: Namespace, output: Output) -> int:
         output.say(
             "There are no functions yet. Make one: workbench init hello --runtime python3.13"
         )
+    if engine is EngineKind.PROCESS:
+        output.say(NO_ISOLATION)
     for problem in problems:
         word = "error" if problem.severity is Severity.ERROR else "warning"
         where = str(problem.path) if problem.line is None else f"{problem.path}:{problem.line}"

@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from workbench.cli import values
 from workbench.cli.exits import Exit
+from workbench.cli.narration import NO_ISOLATION
 from workbench.cli.output import Output
 from workbench.cli.project import opened
 from workbench.cli.render import Column, Row, local_time, milliseconds, print_table
@@ -29,12 +30,15 @@ async def run(arguments: Namespace, output: Output) -> int:
     """List them, oldest first."""
     async with opened(arguments, engine=False) as workbench:
         environments = await workbench.environments.all()
+        others = await workbench.instances.others()
     if output.json:
         output.object([values.environment(environment) for environment in environments])
     elif environments:
         print_table(output, _COLUMNS, (_row(environment) for environment in environments))
     else:
         output.say("No execution environments.")
+    if any(info.engine == "process" for info in others):
+        output.say(NO_ISOLATION)
     return Exit.SUCCESS
 
 
