@@ -13,7 +13,7 @@ from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
 from workbench.model.environment import EnvironmentSnapshot
-from workbench.model.names import FunctionName
+from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.telemetry import EngineStatus
 from workbench.model.version import Version
 from workbench.store.history import History
@@ -77,19 +77,21 @@ class Environments:
         """Make the images that the project's functions need; for each runtime what kept it from
         being there. Progress is telemetry.
         """
-        wanted = {
-            (entry.function.configuration.runtime, entry.function.configuration.architecture)
-            for entry in self._registry.entries
-            if entry.function.configuration is not None
-            and not entry.function.broken
-            and entry.function.configuration.image is None
-        }
+        wanted: dict[tuple[RuntimeName, str], list[FunctionName]] = {}
+        for entry in self._registry.entries:
+            stated = entry.function.configuration
+            if stated is not None and not entry.function.broken and stated.image is None:
+                key = (stated.runtime, stated.architecture)
+                wanted.setdefault(key, []).append(entry.function.name)
         return await _side_by_side(
             {
                 runtime: functools.partial(
-                    self._preparation.image, runtime, architecture=architecture
+                    self._preparation.image,
+                    runtime,
+                    architecture=architecture,
+                    functions=tuple(functions),
                 )
-                for runtime, architecture in sorted(wanted)
+                for (runtime, architecture), functions in sorted(wanted.items())
             }
         )
 

@@ -14,7 +14,7 @@ from workbench.functions.code import CodeStore, IgnoredPaths
 from workbench.functions.keeper import EngineKeeper, OpenEngine
 from workbench.model.container import Mount
 from workbench.model.function import Function, FunctionConfiguration, Severity
-from workbench.model.names import LATEST, RuntimeName
+from workbench.model.names import LATEST, FunctionName, RuntimeName
 from workbench.model.runtime import Runtime
 from workbench.model.version import TASK_ROOT, Image, Version, version_digest
 
@@ -75,11 +75,13 @@ class Preparation:
             return None
         return await engine.dependencies.ensure(function.name, stated, runtime, image)
 
-    async def image(self, name: RuntimeName, *, architecture: str) -> Image:
-        """The image of a runtime alone, built if need be. Raises `DriverError`."""
+    async def image(
+        self, name: RuntimeName, *, architecture: str, functions: tuple[FunctionName, ...] = ()
+    ) -> Image:
+        """The image of a runtime alone, built if need be, for `functions`. Raises `DriverError`."""
         engine = await self._keeper.ready()
         return await engine.images.ensure(
-            self._runtime(name), image=None, architecture=architecture
+            self._runtime(name), image=None, architecture=architecture, functions=functions
         )
 
     def _runtime(self, name: RuntimeName) -> Runtime:

@@ -22,6 +22,7 @@ from workbench.model.invocation import InvocationRecord, LogEntry, RunSummary
 from workbench.model.names import FunctionName, RequestId
 from workbench.model.telemetry import (
     Accepted,
+    BuildBroke,
     BuildFinished,
     CodeReloaded,
     Dropped,
@@ -307,6 +308,8 @@ class Desk:
         if self.builds.hear(value):
             if isinstance(value, BuildFinished):
                 to.flash(f"{value.subject} is built, in {value.took_s:.1f} s")
+            elif isinstance(value, BuildBroke):
+                to.flash(f"{value.subject} could not be built: {value.step}", bad=True)
             return Aspect.FUNCTIONS | Aspect.NOTICE | Aspect.STATUS
         return self._heard_of_project(value, to)
 

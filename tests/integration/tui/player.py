@@ -45,7 +45,7 @@ class Player:
 
     async def settle(self) -> None:
         """Until nothing is on its way: no work that ends by itself, no message, no frame."""
-        lasting = {"feed", "overlay", "find", "quit"}
+        lasting = {"feed", "images", "overlay", "find", "quit"}
         async with asyncio.timeout(_PATIENCE_S):
             while any(
                 worker.is_running

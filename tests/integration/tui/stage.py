@@ -99,13 +99,19 @@ class EngineClock(WallClock):
 
 
 class Images:
-    """Every image is there, unless a build is staged: `steps` are said, then `gate` is waited for."""
+    """Every image is there, unless builds are staged: `steps` are said, then `gate` is waited for.
+
+    As with the real one, who asks for an image that is being built waits for that build.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self.steps: list[str] = []
         self.gate = asyncio.Event()
         self.fails: BuildFailed | None = None
+        self.only: str | None = None
+        """The only runtime whose image is not there; `None`: none of them is."""
+        self._building: dict[str, asyncio.Lock] = {}
 
     async def ensure(
         self,
@@ -115,8 +121,10 @@ class Images:
         architecture: str,
         functions: tuple[FunctionName, ...] = (),
     ) -> Image:
-        if self.steps or self.fails is not None:
-            await self._build(f"image {runtime.name}", functions)
+        async with self._building.setdefault(runtime.name, asyncio.Lock()):
+            staged = self.steps or self.fails is not None
+            if staged and not self.gate.is_set() and self.only in (None, runtime.name):
+                await self._build(f"image {runtime.name}", functions)
         return Image(reference="fake", digest="0" * 64)
 
     async def _build(self, subject: str, functions: tuple[FunctionName, ...]) -> None:
@@ -129,7 +137,6 @@ class Images:
             self._bus.publish(BuildBroke(subject=subject, step=step, output=output))
             raise self.fails
         await self.gate.wait()
-        self.steps = []
         self._bus.publish(BuildFinished(subject=subject, took_s=41.0, image="fake"))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.widget import Widget
 
 from workbench.tui import wording
+from workbench.tui.builds import Build
 from workbench.tui.desk import Desk
 from workbench.tui.ink import ink, signs
 from workbench.tui.live import LiveRun, Phase
@@ -73,7 +74,7 @@ def status_parts(
         return _making_ready(desk, line, str(name), waited, turn), []
     build = desk.builds.newest
     if build is not None:
-        return [Part(f" building {wording.one_line(build.subject)}", drawn.dim)], []
+        return _building(desk, line, build, turn), []
     return [], []
 
 
@@ -96,6 +97,22 @@ def _running(desk: Desk, line: Widget, run: LiveRun, turn: int) -> list[Part]:
     if others > 0:
         parts.append(Part(f"   and {others} more", drawn.dim))
     parts += [Part("   f9", drawn.accent, "run.cancel"), Part(" cancels", drawn.dim, "run.cancel")]
+    return parts
+
+
+def _building(desk: Desk, line: Widget, build: Build, turn: int) -> list[Part]:
+    drawn, glyphs = ink(line), signs(line)
+    took = wording.seconds((desk.clock.now() - build.began_at).total_seconds())
+    step = f"step {build.step} of {build.steps}  " if build.steps else ""
+    parts = [
+        Part(f" {glyphs.spinner[turn % len(glyphs.spinner)]} ", drawn.accent),
+        Part(f"building {wording.one_line(build.subject)}", drawn.text),
+        Part(f"  {step}{took}", drawn.accent),
+    ]
+    others = len(desk.builds) - 1
+    if others > 0:
+        parts.append(Part(f"   and {others} more", drawn.dim))
+    parts.append(Part(f"   {wording.one_line(build.line)}", drawn.dim))
     return parts
 
 
