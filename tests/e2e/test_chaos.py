@@ -272,8 +272,7 @@ def check_outcomes(chaos: Chaos, runs: list[FinishedRun]) -> None:
             assert ran, "no line of it is missing"
         if outcome.kind is OutcomeKind.NOT_STARTED:
             assert not ran
-    for name, (*_, usual) in FUNCTIONS.items():
-        assert kinds[name, usual] > 0, f"{name} was never left in peace: {kinds}"
+    assert kinds["quick", OutcomeKind.SUCCESS] > 1, kinds  # one of them was asked at the end
 
 
 def check_answers(chaos: Chaos, runs: list[FinishedRun]) -> None:
