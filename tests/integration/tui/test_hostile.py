@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ ATTACKS = (
     "\x00\x07\x08\x7f",
 )
 NASTY = "".join(ATTACKS)
+_OBEYED = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Controls, formats such as the one that turns the text round, halves of pairs, separators."""
 
 
 def drawn(player: Player) -> str:
@@ -37,10 +40,8 @@ def drawn(player: Player) -> str:
 
 def assert_harmless(player: Player) -> None:
     for character in drawn(player):
-        assert character == "\n" or character.isprintable() or character == "\u2800", repr(
-            character
-        )
-        assert character not in "\u202e\u202c\x9b\x9d"
+        category = unicodedata.category(character)
+        assert character == "\n" or category not in _OBEYED, f"{character!r} is {category}"
 
 
 async def nasty_answer(scene: Scene, runtime: FakeRuntime, event: Event) -> None:
@@ -70,11 +71,12 @@ async def test_nothing_a_function_says_reaches_the_terminal(shop: Path, script: 
         await player.run("ctrl+r")
         assert_harmless(player)
         await player.press("shift+tab")
+        seen = drawn(player)
         for _ in range(3):
             await player.press("]", "G", "g")
             assert_harmless(player)
-        if script is not nasty_error:
-            assert "[bold red]markup[/]" in drawn(player)  # shown as it stands
+            seen += drawn(player)
+        assert "[bold red]markup[/]" in seen, "shown as it stands"
         await player.press("ctrl+p")
         assert_harmless(player)
         await player.press("escape", "ctrl+o")
@@ -91,7 +93,7 @@ async def test_nothing_in_an_event_reaches_the_terminal(shop: Path) -> None:
         await player.press("enter", "enter", "end")
         assert_harmless(player)
         await player.press("escape", "]")
-        assert "too large" in player.text
+        assert "not JSON" in player.text
         assert_harmless(player)
 
 
@@ -107,9 +109,7 @@ async def test_nothing_a_build_says_reaches_the_terminal(shop: Path) -> None:
 
 
 async def test_nothing_in_a_file_name_reaches_the_terminal(tmp_path: Path) -> None:
-    parent = tmp_path / "[red]up[/]\x1b]0;owned\x07"
-    parent.mkdir()
-    root = projects.shop(parent)
+    root = projects.shop(tmp_path).rename(tmp_path / "[red]up\x1b]0;owned\x07")
     broken = root / "legacy-import" / "function.toml"
     broken.write_text('runtime = "[bold]x[/]\\u001b]52;c;eA==\\u0007"\nhandler = "a.b"\n')
     async with playing(root) as player:
