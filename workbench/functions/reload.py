@@ -8,7 +8,7 @@ is announced, and what was there before keeps serving.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,10 +79,11 @@ class Reload:
         self._event_bursts: dict[FunctionName, Burst] = {}
         self._stirred = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
+        self._children: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Reload]:
-        """Take up changes while the context is open."""
+        """Take up changes while the context is open; what is being made at its end is given up."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             loop = tasks.create_task(self._run(), name="reload")
@@ -90,7 +91,8 @@ class Reload:
                 yield self
             finally:
                 self._tasks = None
-                loop.cancel()
+                for task in (loop, *self._children):
+                    task.cancel()  # it may wait for an engine that nobody opens any more
 
     # --- asked by the invoker ------------------------------------------------------------------------
 
@@ -216,9 +218,11 @@ class Reload:
         entry.burst = None
         self._child(self._take_function(entry, began_s), f"reload {entry.function.name}")
 
-    def _child(self, work: object, name: str) -> None:
+    def _child(self, work: Coroutine[object, object, None], name: str) -> None:
         assert self._tasks is not None, "changes are taken up while open"
-        self._tasks.create_task(work, name=name)  # type: ignore[arg-type] # any coroutine
+        task = self._tasks.create_task(work, name=name)
+        self._children.add(task)
+        task.add_done_callback(self._children.discard)
 
     # --- taking up -----------------------------------------------------------------------------------------
 

@@ -114,8 +114,12 @@ class Launcher:
         assert limit is not None, "asked before"
         processes = descendants(os.getpid())
         # The second takes milliseconds, and counts pages that forks share once.
-        if sum(map(held_bytes, processes)) > limit and sum(map(_own_bytes, processes)) > limit:
+        if (
+            sum(map(held_bytes, processes)) > limit
+            and (own := sum(map(_own_bytes, processes))) > limit
+        ):
             self._out_of_memory = True
+            self._peak_kib = max(self._peak_kib, own // 1024)
             self._kill_runtime()
 
     # --- orders ----------------------------------------------------------------------------------------
@@ -199,7 +203,7 @@ class Launcher:
         signalled = os.WIFSIGNALED(status)
         # A fork has its parent's pages until it becomes another program; what is no more than
         # ours says nothing about the runtime.
-        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        ours = _peak_kib_of_ours()
         self._tell(
             report="ended",
             code=None if signalled else os.WEXITSTATUS(status),
@@ -209,6 +213,12 @@ class Launcher:
             peak_kib=self._peak_kib if self._peak_kib > ours else None,
             out_of_memory=self._out_of_memory,
         )
+
+
+def _peak_kib_of_ours() -> int:
+    """Not from getrusage on Linux: there it is that of the workbench, which this was forked from."""
+    own = _kilobytes("/proc/self/status", (b"VmHWM:",))
+    return own or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def descendants(pid: int) -> list[int]:
