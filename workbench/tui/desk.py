@@ -307,7 +307,7 @@ class Desk:
             return self._heard_of_runs(value)
         if self.builds.hear(value):
             if isinstance(value, BuildFinished):
-                to.flash(f"{value.subject} is built, in {value.took_s:.1f} s")
+                to.flash(f"built {value.subject}, in {value.took_s:.1f} s")
             elif isinstance(value, BuildBroke):
                 to.flash(f"{value.subject} could not be built: {value.step}", bad=True)
             return Aspect.FUNCTIONS | Aspect.NOTICE | Aspect.STATUS

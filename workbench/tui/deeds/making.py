@@ -71,11 +71,11 @@ class Making:
         root = desk.workbench.catalog.root
         where = folder.relative_to(root) if folder.is_relative_to(root) else folder
         self._front.flash(f"made {wording.one_line(str(where))}   e opens its code")
-        desk.coming = FunctionName(name)
+        made = desk.coming = FunctionName(name)
         desk.refresh_functions()
-        if desk.find(desk.coming) is not None:
-            await self._front.select(desk.coming)
-            self._front.home.go(Pane.FUNCTIONS)
+        if desk.find(made) is not None:
+            await self._front.select(made)
+        self._front.home.go(Pane.FUNCTIONS)
 
     async def _build(self, name: FunctionName) -> None:
         """Make ready; what goes wrong is shown by the notice that telemetry brings."""
@@ -89,6 +89,7 @@ class Making:
             desk.refusals[name] = str(error)
             front.flash(f"{name} could not be made ready", bad=True)
         else:
+            desk.builds.forgive(name)
             front.flash(f"{name} is ready: code {version.code.digest[:8]}")
         finally:
             desk.asked.pop(name, None)
