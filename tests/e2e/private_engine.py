@@ -43,8 +43,10 @@ class PrivateEngine:
 
     def _start(self) -> None:
         with (self.folder / "log").open("ab") as log:
+            # In a network of its own: without a bridge it would delete the machine's docker0.
             self._process = subprocess.Popen(
                 [
+                    *("unshare", "--net"),
                     *("dockerd", "--host", self.address, "--bridge", "none"),
                     *("--data-root", self.folder / "data", "--exec-root", self.folder / "exec"),
                     *("--pidfile", self.folder / "pid", "--config-file", self.folder / "settings"),
