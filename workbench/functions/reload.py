@@ -17,7 +17,7 @@ from typing import Protocol
 from workbench.clock import Clock
 from workbench.errors import FunctionNotFound, InvalidManifest, WorkbenchError
 from workbench.functions.code import IgnoredPaths
-from workbench.functions.debounce import Burst
+from workbench.functions.debounce import HALF_SAVED_S, Burst, has_content
 from workbench.functions.keeper import EngineKeeper
 from workbench.functions.preparation import Preparation, runnable
 from workbench.functions.registry import Entry, Registry
@@ -137,6 +137,7 @@ class Reload:
             self._event_bursts[name] = _stretched(self._event_bursts.get(name), now_s)
         if change.entry is not None and change.code:
             change.entry.burst = _stretched(change.entry.burst, now_s)
+            change.entry.burst.paths.add(path)
             change.entry.settled.clear()
         if change.project or change.code or change.events:
             self._stirred.set()
@@ -188,10 +189,8 @@ class Reload:
         now_s = self._clock.monotonic()
         coming: list[float] = []
 
-        def due(burst: Burst) -> bool:
-            at_s = burst.due_s(
-                quiet_s=self._timeouts.debounce_s, limit_s=self._timeouts.debounce_limit_s
-            )
+        def due(burst: Burst, quiet_s: float = self._timeouts.debounce_s) -> bool:
+            at_s = burst.due_s(quiet_s=quiet_s, limit_s=self._timeouts.debounce_limit_s)
             if at_s > now_s:
                 coming.append(at_s)
             return at_s <= now_s
@@ -204,8 +203,12 @@ class Reload:
                 del self._event_bursts[name]
                 self._child(self._take_events(name), f"events {name}")
         for entry in self._registry.entries:
-            if entry.burst is not None and not entry.busy and due(entry.burst):
-                self._start(entry)
+            noticed = entry.burst
+            if noticed is None or entry.busy or not due(noticed):
+                continue
+            if _half_saved(entry, noticed) and not due(noticed, HALF_SAVED_S):
+                continue
+            self._start(entry)
         return min(coming, default=None)
 
     def _start(self, entry: Entry) -> None:
@@ -306,6 +309,16 @@ def _stretched(burst: Burst | None, now_s: float) -> Burst:
         return Burst(began_s=now_s, last_s=now_s)
     burst.last_s = now_s
     return burst
+
+
+def _half_saved(entry: Entry, burst: Burst) -> bool:
+    if entry.version is None:
+        return False
+    folder = entry.function.folder
+    manifest = folder / MANIFEST
+    return (manifest in burst.paths and not has_content(manifest)) or burst.half_saved(
+        folder, entry.version.code.folder
+    )
 
 
 def _problems(function: Function, error: WorkbenchError) -> tuple[Problem, ...]:

@@ -348,6 +348,22 @@ async def test_a_function_that_was_never_sound_says_why_and_recovers(
         assert await on.call() == b'"ok"'
 
 
+@pytest.mark.parametrize("save", [lambda path: path.write_bytes(b""), Path.unlink])
+async def test_what_stays_half_saved_is_taken_as_it_is(
+    save: Callable[[Path], object], project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    (folder / "other").write_text("something")
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        save(folder / "other")
+
+        reloaded = await on.hear(CodeReloaded)
+
+        assert reloaded.old_digest != reloaded.new_digest
+        assert await on.call() == b'"old"'
+
+
 async def test_a_build_that_failed_once_is_tried_again_by_the_next_invocation(
     project_folder: Path, state_folder: Path
 ) -> None:
