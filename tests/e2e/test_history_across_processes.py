@@ -128,7 +128,7 @@ def test_another_process_sees_what_serve_ran_and_what_it_runs(project: Project) 
 def test_logs_are_followed_across_processes(project: Project) -> None:
     with (
         project.serving() as (_, address),
-        project.running("logs", "-f", "--json", "-n", "1") as following,
+        project.running("logs", "-f", "--json", "-n", "1000") as following,
     ):
         assert following.stdout is not None
         asked = [invoke(address, f"number {n}")[0] for n in range(3)]

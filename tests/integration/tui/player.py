@@ -17,7 +17,7 @@ from workbench.tui.session import Session, session_path, write_session
 from workbench.tui.situation import Pane, Tab
 from workbench.tui.terminal import Terminal
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 120.0
 
 
 @dataclass(slots=True)
