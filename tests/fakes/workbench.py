@@ -20,7 +20,7 @@ from workbench.config.events import EventFiles
 from workbench.config.scaffold import create_function
 from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
-from workbench.errors import WorkbenchError
+from workbench.errors import DriverError, WorkbenchError
 from workbench.facade.catalog import Catalog
 from workbench.facade.doctor import Doctor, Say
 from workbench.facade.environments import Environments
@@ -161,8 +161,8 @@ async def _all_well() -> tuple[Finding, ...]:
     return ()
 
 
-async def _nothing_to_mend(_fix: str, _say: Say) -> None:
-    """All is well."""
+async def _nothing_to_mend(_fixes: tuple[str, ...], _say: Say) -> dict[str, DriverError]:
+    return {}
 
 
 async def _there_is_one(_say: Say) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.assembly.site import Site
 from workbench.config.locations import cache_folder, host_id
+from workbench.errors import DriverError
 from workbench.facade.doctor import Say
 from workbench.functions.registry import Registry
 from workbench.model.doctor import Finding, Health
@@ -36,9 +38,9 @@ async def examine(site: Site, registry: Registry) -> tuple[Finding, ...]:
     return (*await _engine(site, registry), *await _history(site), _project(registry))
 
 
-async def mend(site: Site, fix: str, say: Say) -> None:
+async def mend(site: Site, fixes: tuple[str, ...], say: Say) -> Mapping[str, DriverError]:
     """See `facade.doctor.Doctor.mend`. Everything that can be mended is the container engine's."""
-    await _docker(site).mend(fix, say)
+    return await _docker(site).mend(fixes, say)
 
 
 async def _engine(site: Site, registry: Registry) -> tuple[Finding, ...]:

@@ -11,18 +11,23 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.assembly.site import Site
 from workbench.config.locations import cache_folder, host_id, runtime_folder
 from workbench.errors import DriverError, EngineUnreachable
 from workbench.functions.keeper import OpenEngine
+from workbench.model.names import FunctionName
+from workbench.model.runtime import Runtime
 from workbench.model.settings import EngineKind
+from workbench.model.version import Image
 from workbench.ports import ContainerDriver
 from workbench.store.instances import lock_is_held
 
 if TYPE_CHECKING:
     from workbench.docker.client import EngineClient
+    from workbench.docker.images import DockerImages
     from workbench.engine.scheduler import Scheduler
 
 
@@ -88,7 +93,7 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
     from workbench.docker.host import build_host
     from workbench.docker.images import DockerImages
     from workbench.docker.presence import DockerPresence
-    from workbench.docker.supervisor import ensure_supervisor
+    from workbench.docker.supervisor import supervisor_path
 
     client = await EngineClient.connect()
     async with AsyncExitStack() as stack:
@@ -105,12 +110,12 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
             )
         )
         architecture = _ARCHITECTURES.get(str(version.get("Arch")), str(version.get("Arch")))
-        supervisor = await ensure_supervisor(
-            images, cache=cache_folder(), architecture=architecture
-        )
+        cache = cache_folder()
         driver = DockerDriver(
             client,
-            supervisor=supervisor,
+            supervisor=await asyncio.to_thread(
+                supervisor_path, cache, site.runtimes_folder, architecture
+            ),
             channels=runtime_folder() / site.store.instance.name,
             timeouts=site.settings.timeouts,
         )
@@ -125,10 +130,42 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
             version=str(version.get("Version", "unknown")),
             isolated=True,
             scheduler=scheduler,
-            images=images,
+            images=_SupervisedImages(images, cache=cache, architecture=architecture),
             dependencies=dependencies,
             presence=DockerPresence(client),
         )
+
+
+class _SupervisedImages:
+    """Images, and the supervisor that every container of them starts with: by the time there is an
+    image there is a supervisor, and on the first day it is made while images are.
+    """
+
+    def __init__(self, images: DockerImages, *, cache: Path, architecture: str) -> None:
+        self._images = images
+        self._cache = cache
+        self._architecture = architecture
+        self._making = asyncio.Lock()
+
+    async def ensure(
+        self,
+        runtime: Runtime,
+        *,
+        image: str | None,
+        architecture: str,
+        functions: tuple[FunctionName, ...] = (),
+    ) -> Image:
+        """See `ports.ImageStore`."""
+        from workbench.docker.supervisor import ensure_supervisor
+
+        made = await self._images.ensure(
+            runtime, image=image, architecture=architecture, functions=functions
+        )
+        async with self._making:
+            await ensure_supervisor(
+                self._images, cache=self._cache, architecture=self._architecture
+            )
+        return made
 
 
 _ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64"}

@@ -121,7 +121,7 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
         instances=Instances(own=site.store.instance, state=site.state, clock=site.clock),
         doctor=Doctor(
             examine=lambda: examine(site, registry),
-            mend=lambda fix, say: mend(site, fix, say),
+            mend=lambda fixes, say: mend(site, fixes, say),
             provide_engine=lambda say: provide_engine(site, say),
         ),
         bus=site.bus,

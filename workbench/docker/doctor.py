@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +48,9 @@ class Premises:
     timeouts: Timeouts
 
 
+_SIDE_BY_SIDE = (diagnosis.FIX_SUPERVISOR, diagnosis.FIX_IMAGE)
+
+
 class DockerDoctor:
     """Fits the facade's doctor."""
 
@@ -77,11 +80,30 @@ class DockerDoctor:
                 ),
             )
 
-    async def mend(self, fix: str, say: Callable[[str], None]) -> None:
-        """Act on a finding's `fix`, saying each thing before it is done.
-
-        Raises `DriverError` with what failed and what a person can do.
+    async def mend(
+        self, fixes: Iterable[str], say: Callable[[str], None]
+    ) -> dict[str, DriverError]:
+        """Act on findings' `fix`es, saying each thing before it is done. What failed, by fix, with
+        what a person can do. One after the other, but for what is built: side by side.
         """
+        failed: dict[str, DriverError] = {}
+        together: list[str] = []
+        for fix in fixes:
+            if fix.split()[0] in _SIDE_BY_SIDE:
+                together.append(fix)
+                continue
+            try:
+                await self._mend(fix, say)
+            except DriverError as error:
+                failed[fix] = error
+        if together:
+            try:
+                await self._build_all(together, say, failed)
+            except DriverError as error:  # no engine at all
+                failed |= dict.fromkeys(together, error)
+        return failed
+
+    async def _mend(self, fix: str, say: Callable[[str], None]) -> None:
         key, *words = fix.split()
         if key == diagnosis.FIX_ENGINE:
             await self.provide_engine(say)
@@ -98,8 +120,11 @@ class DockerDoctor:
                 case diagnosis.FIX_LEFTOVERS, []:
                     say("Deleting images of earlier builds.")
                     await self._delete_leftovers(client)
+                case diagnosis.FIX_REFRESH, [suite, architecture]:
+                    say(f"Making the images that stand on Debian {suite} anew.")
+                    await self._refresh(client, suite, architecture)
                 case _:
-                    await self._build(client, key, words, say)
+                    raise DriverError(f"The doctor does not know how to mend {key!r}.")
 
     async def provide_engine(self, say: Callable[[str], None]) -> None:
         """See that an engine answers. Raises `EngineUnreachable` with what a person can do."""
@@ -206,28 +231,41 @@ class DockerDoctor:
 
     # --- mending -----------------------------------------------------------------------------------------
 
-    async def _build(
-        self, client: EngineClient, key: str, words: list[str], say: Callable[[str], None]
+    async def _build_all(
+        self, fixes: list[str], say: Callable[[str], None], failed: dict[str, DriverError]
     ) -> None:
+        async def one(images: DockerImages, fix: str) -> None:
+            try:
+                await self._build(images, fix, say)
+            except DriverError as error:
+                failed[fix] = error
+
+        async with (
+            self._engine() as client,
+            self._images(client) as images,
+            asyncio.TaskGroup() as tasks,
+        ):
+            for fix in fixes:
+                tasks.create_task(one(images, fix))
+
+    async def _build(self, images: DockerImages, fix: str, say: Callable[[str], None]) -> None:
+        match fix.split():
+            case [diagnosis.FIX_SUPERVISOR]:
+                say("Building the supervisor.")
+                await ensure_supervisor(
+                    images, cache=self._on.cache, architecture=self._on.architecture
+                )
+            case [diagnosis.FIX_IMAGE, name, architecture]:
+                say(f"Building the image of {name}.")
+                runtime = self._on.runtimes[RuntimeName(name)]
+                await images.ensure(runtime, image=None, architecture=architecture)
+
+    async def _refresh(self, client: EngineClient, suite: str, architecture: str) -> None:
         async with self._images(client) as images:
-            match key, words:
-                case diagnosis.FIX_SUPERVISOR, []:
-                    say("Building the supervisor.")
-                    await ensure_supervisor(
-                        images, cache=self._on.cache, architecture=self._on.architecture
-                    )
-                case diagnosis.FIX_IMAGE, [name, architecture]:
-                    say(f"Building the image of {name}.")
-                    runtime = self._on.runtimes[RuntimeName(name)]
+            await images.bases.forsake(suite, architecture)
+            for runtime in self._on.runtimes.values():
+                if runtime.base == suite:
                     await images.ensure(runtime, image=None, architecture=architecture)
-                case diagnosis.FIX_REFRESH, [suite, architecture]:
-                    say(f"Making the images that stand on Debian {suite} anew.")
-                    await images.bases.forsake(suite, architecture)
-                    for runtime in self._on.runtimes.values():
-                        if runtime.base == suite:
-                            await images.ensure(runtime, image=None, architecture=architecture)
-                case _:
-                    raise DriverError(f"The doctor does not know how to mend {key!r}.")
 
     async def _leftovers(self, client: EngineClient, images: DockerImages) -> list[str]:
         """Images of ours that nothing needs: of other versions of runtimes, and without a name."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from workbench.errors import DriverError
 from workbench.model.doctor import Finding
 
 Examine = Callable[[], Awaitable[tuple[Finding, ...]]]
 Say = Callable[[str], None]
-Mend = Callable[[str, Say], Awaitable[None]]
+Mend = Callable[[tuple[str, ...], Say], Awaitable[Mapping[str, DriverError]]]
 
 
 class Doctor:
@@ -17,7 +18,9 @@ class Doctor:
     def __init__(
         self, *, examine: Examine, mend: Mend, provide_engine: Callable[[Say], Awaitable[None]]
     ) -> None:
-        """`mend` takes a `Finding.fix`; both say each thing before they do it."""
+        """`mend` takes `Finding.fix`es, and answers with what failed; both say each thing before
+        they do it.
+        """
         self._examine = examine
         self._mend = mend
         self._provide_engine = provide_engine
@@ -26,14 +29,15 @@ class Doctor:
         """Everything there is to say, well or not. Never raises for what it finds."""
         return await self._examine()
 
-    async def mend(self, finding: Finding, say: Say) -> None:
-        """Do what `finding.fix` stands for, saying each thing before it is done.
-
-        Raises `DriverError` with what failed and what a person can do. Nothing for a finding that
-        only a person can act on.
+    async def mend(
+        self, findings: Iterable[Finding], say: Say
+    ) -> tuple[tuple[Finding, DriverError], ...]:
+        """Do what each `Finding.fix` stands for, saying each thing before it is done. Answers with
+        what failed, and what a person can do. Nothing for a finding that only a person can act on.
         """
-        if finding.fix is not None:
-            await self._mend(finding.fix, say)
+        by_fix = {finding.fix: finding for finding in findings if finding.fix is not None}
+        failed = await self._mend(tuple(by_fix), say)
+        return tuple((by_fix[fix], error) for fix, error in failed.items())
 
     async def provide_engine(self, say: Say) -> None:
         """See that a container engine answers: install and start one where that is ours to do,

@@ -23,7 +23,7 @@ from workbench.config.runtimes import load_runtimes, runtimes_folder
 from workbench.config.scaffold import create_function
 from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
-from workbench.errors import BuildFailed, EngineUnreachable, WorkbenchError
+from workbench.errors import BuildFailed, DriverError, EngineUnreachable, WorkbenchError
 from workbench.facade.catalog import Catalog
 from workbench.facade.doctor import Doctor, Say
 from workbench.facade.environments import Environments
@@ -339,8 +339,8 @@ async def _all_well() -> tuple[Finding, ...]:
     return ()
 
 
-async def _nothing_to_mend(_fix: str, _say: Say) -> None:
-    """All is well."""
+async def _nothing_to_mend(_fixes: tuple[str, ...], _say: Say) -> dict[str, DriverError]:
+    return {}
 
 
 async def _there_is_one(_say: Say) -> None:

@@ -10,7 +10,6 @@ from workbench.cli.narration import narrated
 from workbench.cli.output import Output
 from workbench.cli.project import opened
 from workbench.cli.terminal import examine_terminal
-from workbench.errors import WorkbenchError
 from workbench.facade.workbench import Workbench
 from workbench.model.doctor import Finding, Health
 
@@ -49,12 +48,9 @@ async def _mended(
     """
     tried: set[str | None] = {None}
     while mendable := [f for f in findings if f.fix not in tried and f.health is not Health.GOOD]:
-        for finding in mendable:
-            tried.add(finding.fix)
-            try:
-                await workbench.doctor.mend(finding, output.say)
-            except WorkbenchError as error:
-                output.say(f"{finding.subject}: {error}")  # the others may be mended all the same
+        tried |= {finding.fix for finding in mendable}
+        for finding, error in await workbench.doctor.mend(mendable, output.say):
+            output.say(f"{finding.subject}: {error}")
         findings = await workbench.doctor.examine()
     return findings
 
