@@ -229,8 +229,8 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
     def on_line_pressed(self, message: Line.Pressed) -> None:
         self.act(message.action)
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.show)
+    def on_line_resized(self) -> None:
+        self.show(Aspect.TOP | Aspect.STATUS | Aspect.BAR)
 
     async def select(self, name: FunctionName) -> None:
         self.desk.selected = name

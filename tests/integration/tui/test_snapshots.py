@@ -131,18 +131,32 @@ def same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=next(numbers), version=4))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", LOOKS)
 async def test_it_looks_as_it_did(
-    name: str, size: tuple[int, int], shop: Path, tmp_path: Path, snapshot: SnapshotAssertion
+    name: str, shop: Path, tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
     look = LOOKS[name]
     if look.empty:
         (tmp_path / "another").mkdir()
     root = projects.empty(tmp_path / "another") if look.empty else shop
-    async with playing(root, size=size, setting=look.setting, prepare=look.prepare) as player:
+    large, *smaller = SIZES
+    async with playing(root, size=large, setting=look.setting, prepare=look.prepare) as player:
         await look.play(player)
+        assert picture(player) == snapshot(name=size_name(large), extension_class=SVGImageExtension)
+        for size in smaller:
+            await player.pilot.resize_terminal(*size)
+            await player.settle()
 
-        picture = player.app.export_screenshot(simplify=True).translate(SPINNER)
+            assert picture(player) == snapshot(
+                name=size_name(size), extension_class=SVGImageExtension
+            )
 
-        assert NEXT_TRY.sub(r"\g<1>1", picture) == snapshot(extension_class=SVGImageExtension)
+
+def picture(player: Player) -> str:
+    """What is seen, but for what differs from time to time."""
+    drawn = player.app.export_screenshot(simplify=True).translate(SPINNER)
+    return NEXT_TRY.sub(r"\g<1>1", drawn)
+
+
+def size_name(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

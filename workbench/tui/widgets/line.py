@@ -41,6 +41,9 @@ class Line(Widget):
             super().__init__()
             self.action = action
 
+    class Resized(Message):
+        """There is more room or less: what it says may be another."""
+
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self._left: Sequence[Part] = ()
@@ -65,6 +68,9 @@ class Line(Widget):
             base=ink(self).text,
             mark=signs(self).cut,
         )
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def on_click(self, event: events.Click) -> None:
         action = self._action_at(event.x)
