@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than there are processors, because tests of containers wait a lot; not more than eight.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n < 7 ? n + 1 : 8 )))
 
 .PHONY: run test check lint types layers unit bench lock clean
 
@@ -10,7 +12,7 @@ run: $(VENV)/.installed-run
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/workbench doctor --fix --brief --project sample_functions
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 check: lint types layers test
 
