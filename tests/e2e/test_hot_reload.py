@@ -21,7 +21,7 @@ from workbench.facade.invocations import Run
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
 from workbench.model.names import FunctionName
-from workbench.model.telemetry import CodeReloaded, LogLine, ReloadRejected, Telemetry
+from workbench.model.telemetry import CodeReloaded, InitFailed, ReloadRejected, Telemetry
 
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -396,9 +396,7 @@ async def test_syntax_error_is_told_before_anybody_asks(live: Live) -> None:
 
     def says_so(value: Telemetry) -> bool:
         return (
-            isinstance(value, LogLine)
-            and value.entry.function == name
-            and "part.py" in value.entry.text
+            isinstance(value, InitFailed) and value.function == name and "part.py" in value.message
         )
 
     with live.workbench.subscribe() as feed:

@@ -25,6 +25,7 @@ from workbench.model.telemetry import (
     EngineChanged,
     EngineStatus,
     Fault,
+    InitFailed,
     LogLine,
     ReloadRejected,
     Telemetry,
@@ -121,6 +122,8 @@ class Narrator:
             case ReloadRejected():
                 problems = "\n".join(f"  {problem}" for problem in value.problems)
                 self._builds.say(f"{value.function}: cannot run as it stands\n{problems}")
+            case InitFailed():
+                self._builds.say(f"{value.function} cannot initialise: {value.message}")
             case Fault():
                 self._builds.say(f"Trouble with {value.where}: {value.message}")
             case Dropped():

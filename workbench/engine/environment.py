@@ -37,7 +37,7 @@ from workbench.model.environment import (
 from workbench.model.invocation import Measurements, Outcome, OutcomeKind
 from workbench.model.names import EnvironmentId, RequestId
 from workbench.model.settings import Settings
-from workbench.model.telemetry import EnvironmentChanged, InitStart, Report, Start
+from workbench.model.telemetry import EnvironmentChanged, InitFailed, InitStart, Report, Start
 from workbench.model.variables import runtime_variables
 from workbench.model.version import Version
 from workbench.ports import (
@@ -495,6 +495,16 @@ class ExecutionEnvironment:
             error_type=None if timed_out else outcome.error_type,
         )
         self._log.platform(line, self._clock.now())
+        if self._run is None:
+            self._with.bus.publish(
+                InitFailed(
+                    environment_id=self.environment_id,
+                    function=self.version.name,
+                    at=self._clock.now(),
+                    error_type=outcome.error_type,
+                    message=outcome.error_message or "The runtime did not say why.",
+                )
+            )
 
     # --- deadlines and deaths ---------------------------------------------------------------------
 

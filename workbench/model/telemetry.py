@@ -140,6 +140,20 @@ class InitStart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InitFailed:
+    """A runtime that was started before anybody asked could not initialise: the code is broken, or
+    slow. The next invocation tries again.
+    """
+
+    environment_id: EnvironmentId
+    function: FunctionName
+    at: datetime
+    error_type: str | None
+    message: str
+    """A sentence, in the runtime's words where it has said any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """The event was handed to the runtime: the handler runs."""
 
@@ -191,6 +205,7 @@ Telemetry = (
     | EnvironmentChanged
     | Accepted
     | InitStart
+    | InitFailed
     | Start
     | LogLine
     | Report

@@ -30,6 +30,7 @@ from workbench.model.telemetry import (
     EngineStatus,
     EventsChanged,
     Fault,
+    InitFailed,
     LogLine,
     ProjectChanged,
     ReloadRejected,
@@ -135,6 +136,8 @@ class Desk:
         """What is being searched for."""
         self.undoable = 0
         """Changes to events that can be taken back."""
+        self.stillborn: dict[FunctionName, InitFailed] = {}
+        """Whose newest code could not initialise, before anybody asked for it."""
         self.rejections: dict[FunctionName, tuple[Problem, ...]] = {}
         self.refusals: dict[FunctionName, str] = {}
         """Why a run was refused, until the function changes or runs."""
@@ -318,6 +321,9 @@ class Desk:
             self.served.add(value.acceptance.function)
             self._take_hold(value.acceptance.request_id)
         elif isinstance(value, Report):
+            self.stillborn.pop(
+                value.record.acceptance.function, None
+            )  # it says how it is by itself
             run = self._held.pop(value.record.request_id, None)
             self.book.ended(value.record, None if run is None else run.logs)
         return Aspect.TICK | Aspect.TOP | Aspect.LOGS
@@ -334,6 +340,11 @@ class Desk:
         if isinstance(value, Fault):
             to.flash(f"{value.where}: {value.message}", bad=True)
             return Aspect.NOTHING
+        if isinstance(value, InitFailed):
+            waited_for = any(r.acceptance.function == value.function for r in self.live.runs)
+            if not waited_for:  # else its run will tell
+                self.stillborn[value.function] = value
+            return Aspect.NOTICE | Aspect.FUNCTIONS
         if isinstance(value, EventsChanged):
             self.refresh_functions()
             return Aspect.EVENT | Aspect.FUNCTIONS
@@ -360,6 +371,7 @@ class Desk:
     def _mended(self, name: FunctionName) -> None:
         self.rejections.pop(name, None)
         self.refusals.pop(name, None)
+        self.stillborn.pop(name, None)
         self.builds.forgive(name)
 
     def _missed(self) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from workbench.model.function import Function, Problem
+from workbench.model.telemetry import InitFailed
 from workbench.model.terminal_text import plain, safe
 from workbench.tui import wording
 from workbench.tui.builds import Breakage, Build
@@ -87,7 +88,10 @@ def _trouble(desk: Desk, function: Function) -> Notice | None:
     if function.broken or function.configuration is None:
         return _broken(desk, function)
     refusal = desk.refusals.get(function.name)
-    return None if refusal is None else _refused(function, refusal)
+    if refusal is not None:
+        return _refused(function, refusal)
+    failed = desk.stillborn.get(function.name)
+    return None if failed is None else _stillborn(function, failed)
 
 
 def _engine(desk: Desk) -> Notice:
@@ -173,6 +177,19 @@ def _refused(function: Function, refusal: str) -> Notice:
         key=f"refused {function.name} {refusal}",
         title=f"{function.name} was not run",
         foot=("y copy",),
+        lines=tuple(lines),
+    )
+
+
+def _stillborn(function: Function, failed: InitFailed) -> Notice:
+    lines = [NoticeLine(line) for line in _clean(failed.message).rstrip().split("\n")]
+    lines.append(NoticeLine(""))
+    lines.append(NoticeLine("It is started again as soon as you save it, or run it.", Role.DIM))
+    return Notice(
+        key=f"stillborn {failed.environment_id} {failed.at.isoformat()}",
+        title=f"The new code of {function.name} cannot initialise",
+        fact=wording.one_line(failed.error_type or ""),
+        foot=("e open the file", "y copy"),
         lines=tuple(lines),
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+from tests.fakes.runtime import Event, FakeRuntime, died
 from tests.integration.tui import projects, stage
 from tests.integration.tui.player import playing
 from tests.integration.tui.stage import Setting
@@ -129,6 +131,25 @@ async def test_a_failed_build_shows_its_step_and_its_output_and_is_tried_again(s
         await player.until(lambda: player.status.startswith("orders is ready: code"))
 
         assert "could not be built" not in player.text
+
+
+async def test_new_code_that_cannot_initialise_says_so_before_anybody_runs_it(shop: Path) -> None:
+    async def cannot(scene: stage.Scene, runtime: FakeRuntime, event: Event) -> None:
+        body = {"errorType": "Runtime.UserCodeSyntaxError", "errorMessage": "Syntax error: line 3"}
+        await runtime.init_error(json.dumps(body).encode(), body["errorType"])
+        raise died(1)
+
+    async with playing(shop) as player:
+        await player.run("ctrl+r")
+        player.scene.scripts["orders init"] = cannot
+        (shop / "orders" / "app.py").write_text("def handler(event, context)\n")
+        await player.until(lambda: "The new code of orders cannot initialise" in player.text)
+        assert "Syntax error: line 3" in player.text
+        assert "Runtime.UserCodeSyntaxError" in player.text
+
+        del player.scene.scripts["orders init"]
+        (shop / "orders" / "app.py").write_text("def handler(event, context):\n    return 2\n")
+        await player.until(lambda: "cannot initialise" not in player.text)
 
 
 async def test_a_reload_is_told_and_the_next_run_has_the_new_code(shop: Path) -> None:

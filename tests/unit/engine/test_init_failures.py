@@ -23,7 +23,7 @@ from tests.fakes.runtime import (
 from tests.fakes.versions import a_version
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
-from workbench.model.telemetry import InitStart
+from workbench.model.telemetry import InitFailed, InitStart
 
 pytestmark = pytest.mark.autojump
 
@@ -46,6 +46,9 @@ async def test_an_init_error_is_tried_once_more_inside_the_invocation() -> None:
         assert len(container.starts) == 2
         first, second = engine.heard(InitStart)
         assert (first.request_id, second.request_id) == (None, run.acceptance.request_id)
+        (failed,) = engine.heard(InitFailed)
+        assert failed.message == "Unable to import module 'app'"
+        assert failed.error_type == "Runtime.ImportModuleError"
     assert outcome.payload == b'"hello"'
     assert record.cold is True
     assert record.measurements is not None
