@@ -45,16 +45,16 @@ def main() -> None:
 
 def _measure(project: Path) -> list[Figure]:
     figures: list[Figure] = []
-    with latency.echo_server() as echo_port, serve(project) as served:
+    with latency.echo_server() as (echo_port, echo_pid), serve(project) as served:
         _say("cold starts")
         figures += starts.cold(served, _image())
         _say("warm invocations")
         figures += latency.warm(served, "echo", echo_port)
         _say("reloads")
-        figures += starts.reload(served, "echo")
+        figures += starts.reload(served, "echo", _image())
         _say("throughput")
         figures += latency.throughput(served, "echo", echo_port)
-        figures += starts.memory(served, environments=starts.RUNS + 8)
+        figures += starts.memory(served, environments=starts.RUNS + 8, echo_pid=echo_pid)
     _say("first paint")
     return figures + starts.first_paint(project)
 

@@ -18,13 +18,13 @@ SECONDS = 4.0
 
 
 @contextmanager
-def echo_server() -> Iterator[int]:
-    """The yardstick's port, while the context is open."""
+def echo_server() -> Iterator[tuple[int, int]]:
+    """The yardstick's port and process id, while the context is open."""
     command = [sys.executable, "-m", "benchmarks.echo_server"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
+        yield int(process.stdout.readline()), process.pid
     finally:
         process.terminate()
         process.wait(timeout=10)

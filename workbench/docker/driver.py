@@ -44,6 +44,9 @@ _INSIDE_SUPERVISOR = "/.workbench-supervisor"
 _INSIDE_TMP = "/tmp"  # noqa: S108 - the container's, of the size that the function asks for
 
 
+_CALM_S = 2.0
+
+
 class _Refuse(asyncio.Protocol):
     """Whoever connects to a channel's socket after the supervisor did."""
 
@@ -93,6 +96,7 @@ class DockerContainer:
         if self._removed:
             return
         self._removed = True
+        await self._driver.calm()
         self._channel.end()
         await self._driver.remove(self._id, self._spec)
 
@@ -110,6 +114,9 @@ class DockerDriver:
         self._timeouts = timeouts
         self._images: dict[str, dict[str, Any]] = {}
         self._background: asyncio.TaskGroup | None = None
+        self._creating = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DockerDriver]:
@@ -121,6 +128,26 @@ class DockerDriver:
                 yield self
 
     async def create(
+        self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
+    ) -> DockerContainer:
+        self._creating += 1
+        self._calm.clear()
+        try:
+            return await self._create(spec, listener, connections)
+        finally:
+            self._creating -= 1
+            if not self._creating:
+                self._calm.set()
+
+    async def calm(self) -> None:
+        """Until nobody waits for a container, but not for long: the engine takes as much time for
+        removing one as for starting one, and after a save both are wanted at once.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CALM_S):
+                await self._calm.wait()
+
+    async def _create(
         self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
     ) -> DockerContainer:
         channel = Channel(listener, connections)
