@@ -344,6 +344,7 @@ class Desk:
             waited_for = any(r.acceptance.function == value.function for r in self.live.runs)
             if not waited_for:  # else its run will tell
                 self.stillborn[value.function] = value
+                to.flash(f"the new code of {value.function} cannot initialise", bad=True)
             return Aspect.NOTICE | Aspect.FUNCTIONS
         if isinstance(value, EventsChanged):
             self.refresh_functions()

@@ -146,6 +146,7 @@ async def test_new_code_that_cannot_initialise_says_so_before_anybody_runs_it(sh
         await player.until(lambda: "The new code of orders cannot initialise" in player.text)
         assert "Syntax error: line 3" in player.text
         assert "Runtime.UserCodeSyntaxError" in player.text
+        assert player.status == "the new code of orders cannot initialise"
 
         del player.scene.scripts["orders init"]
         (shop / "orders" / "app.py").write_text("def handler(event, context):\n    return 2\n")
