@@ -321,9 +321,8 @@ class Desk:
             self.served.add(value.acceptance.function)
             self._take_hold(value.acceptance.request_id)
         elif isinstance(value, Report):
-            self.stillborn.pop(
-                value.record.acceptance.function, None
-            )  # it says how it is by itself
+            # its own outcome says how the function is
+            self.stillborn.pop(value.record.acceptance.function, None)
             run = self._held.pop(value.record.request_id, None)
             self.book.ended(value.record, None if run is None else run.logs)
         return Aspect.TICK | Aspect.TOP | Aspect.LOGS
