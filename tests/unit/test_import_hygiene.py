@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workbench"
 SCREEN = ("textual",)
@@ -70,7 +68,6 @@ def test_the_model_needs_nothing_but_python() -> None:
     assert dragged_in(model, third_party) == {}
 
 
-@pytest.mark.skipif(not (PACKAGE / "cli" / "main.py").exists(), reason="there is no CLI yet")
 def test_help_waits_for_no_large_library() -> None:
     large = ("aiohttp", "docker", "rich", "sqlite3", "textual", "tomli", "watchdog")
     assert dragged_in(["workbench.cli.main"], large) == {}

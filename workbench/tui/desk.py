@@ -340,8 +340,7 @@ class Desk:
             to.flash(f"{value.where}: {value.message}", bad=True)
             return Aspect.NOTHING
         if isinstance(value, InitFailed):
-            waited_for = any(r.acceptance.function == value.function for r in self.live.runs)
-            if not waited_for:  # else its run will tell
+            if value.function not in {run.acceptance.function for run in self.live.runs}:
                 self.stillborn[value.function] = value
                 to.flash(f"the new code of {value.function} cannot initialise", bad=True)
             return Aspect.NOTICE | Aspect.FUNCTIONS
