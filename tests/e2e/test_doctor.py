@@ -170,6 +170,9 @@ async def test_engine_that_does_not_answer_is_told(
 
 
 async def test_what_the_doctor_does_not_know_is_refused(premises: Premises) -> None:
-    failed = await a_doctor(premises).mend(["headache"], lambda _: None)
+    unknown = ["headache", "image nothing"]
 
-    assert "does not know" in str(failed["headache"])
+    failed = await a_doctor(premises).mend(unknown, lambda _: None)
+
+    assert list(failed) == unknown
+    assert all("does not know" in str(error) for error in failed.values())

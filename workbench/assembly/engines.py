@@ -146,6 +146,8 @@ class _SupervisedImages:
         self._cache = cache
         self._architecture = architecture
         self._making = asyncio.Lock()
+        self._there = False
+        """The supervisor is: every save comes by here, and need not look again."""
 
     async def ensure(
         self,
@@ -162,9 +164,11 @@ class _SupervisedImages:
             runtime, image=image, architecture=architecture, functions=functions
         )
         async with self._making:
-            await ensure_supervisor(
-                self._images, cache=self._cache, architecture=self._architecture
-            )
+            if not self._there:
+                await ensure_supervisor(
+                    self._images, cache=self._cache, architecture=self._architecture
+                )
+                self._there = True
         return made
 
 

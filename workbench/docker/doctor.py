@@ -124,7 +124,7 @@ class DockerDoctor:
                     say(f"Making the images that stand on Debian {suite} anew.")
                     await self._refresh(client, suite, architecture)
                 case _:
-                    raise DriverError(f"The doctor does not know how to mend {key!r}.")
+                    raise _unknown(fix)
 
     async def provide_engine(self, say: Callable[[str], None]) -> None:
         """See that an engine answers. Raises `EngineUnreachable` with what a person can do."""
@@ -259,6 +259,8 @@ class DockerDoctor:
                 say(f"Building the image of {name}.")
                 runtime = self._on.runtimes[RuntimeName(name)]
                 await images.ensure(runtime, image=None, architecture=architecture)
+            case _:
+                raise _unknown(fix)
 
     async def _refresh(self, client: EngineClient, suite: str, architecture: str) -> None:
         async with self._images(client) as images:
@@ -284,6 +286,10 @@ class DockerDoctor:
             for image in await self._leftovers(client, images):
                 with suppress(DriverError):  # in use by a container, or others stand on it
                     await client.call(client.api.remove_image, image, force=True)
+
+
+def _unknown(fix: str) -> DriverError:
+    return DriverError(f"The doctor does not know how to mend {fix!r}.")
 
 
 def _is_needed(tags: object, needed: set[str]) -> bool:
