@@ -39,6 +39,9 @@ class ContainerListener(Protocol):
     `on_exit`.
     """
 
+    def on_created(self) -> None:
+        """It was made, and is being started; comes once, from within `ContainerDriver.create`."""
+
     def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
         """Bytes of a log pipe, cut anywhere. `at_us`: microseconds since the epoch."""
 

@@ -122,6 +122,10 @@ function patchConsole() {
     console[level.toLowerCase()] = heard ? (...values) => write(level, ...values) : () => {};
   }
   console.log = console.info;
+  if (descriptor !== undefined) {
+    // Tells the workbench that what comes now is the function's own.
+    fs.writeSync(Number(descriptor), Buffer.from("a55a8000".padEnd(32, "0"), "hex"));
+  }
 }
 
 function logError(what, raw) {

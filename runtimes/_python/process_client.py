@@ -240,6 +240,11 @@ class Sink:
         descriptor = os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
         self.framed = None if descriptor is None else os.fdopen(int(descriptor), "wb", 0)
 
+    def tell_up(self):
+        """Tell the workbench that what comes now is the function's own."""
+        if self.framed is not None:
+            self.framed.write(b"\xa5\x5a\x80\x00" + bytes(12))
+
     def write(self, text, level=None):
         if self.framed is None:
             sys.stdout.write(text)
@@ -410,6 +415,7 @@ def main():
     dependencies = os.environ.pop("WORKBENCH_DEPENDENCIES", None)
     sys.path[:1] = [os.environ["LAMBDA_TASK_ROOT"], *([dependencies] if dependencies else [])]
     set_up_logging()
+    SINK.tell_up()
     try:
         handler = load_handler(os.environ["_HANDLER"])
     except Exception as error:

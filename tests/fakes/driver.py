@@ -39,6 +39,8 @@ class Behaviour:
     """What its runtime is at the first start, the second, …; the last stays."""
     create_s: float | None = 0.0
     """How long making it takes; `None`: for ever."""
+    start_s: float = 0.0
+    """How long starting it takes, once it is made."""
     create_error: Exception | None = None
     """Raised instead of making it."""
     lost_while_made: bool = False
@@ -247,6 +249,9 @@ class FakeDriver:
         self.most_creating = max(self.most_creating, self.creating)
         try:
             await self._take_time(behaviour)
+            listener.on_created()
+            if behaviour.start_s:
+                await self.clock.sleep(behaviour.start_s)
         finally:
             self.creating -= 1
         container = FakeContainer(self, spec, listener, connections, behaviour)

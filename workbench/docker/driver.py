@@ -164,6 +164,7 @@ class DockerDriver:
         try:
             async with _listening(folder, channel):
                 await self.client.complete(make)
+                listener.on_created()
                 await self.client.complete(api.start, made[0])
                 await channel.greeted.wait()
         except BaseException:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from workbench.clock import Clock
 from workbench.engine.environment_log import EnvironmentLog
+from workbench.engine.init_stamps import InitStamps
 from workbench.engine.run import Run
 from workbench.errors import ContainerLost, DriverError, InternalError, WorkbenchError
 from workbench.model import failures, report
@@ -123,6 +124,7 @@ class ExecutionEnvironment:
         self._unreported_init_ms: float | None = None
         """Init Duration is reported with the first invocation only."""
         self._create_ms: float | None = None
+        self._stamps = InitStamps(surroundings.clock)
         self._assigned_s = 0.0
         self._deadline_s = 0.0
         self._cpu_at_start_ns: int | None = None
@@ -141,6 +143,7 @@ class ExecutionEnvironment:
             pause=self._pause_reading,
             resume=self._resume_reading,
         )
+        self._log.on_mark = self._stamps.booted
 
     # --- what it is -----------------------------------------------------------------------------
 
@@ -173,6 +176,7 @@ class ExecutionEnvironment:
             invocations=self._invocations,
             invocation=None if self._run is None else self._run.acceptance.request_id,
             init_ms=self._first_init_ms,
+            split=self._stamps.split,
             memory_mb=self.version.configuration.memory_mb,
             figures=self._figures,
             code_digest=self.version.code.digest,
@@ -248,6 +252,7 @@ class ExecutionEnvironment:
 
     async def _make_container(self, spec: ContainerSpec) -> None:
         began_s = self._clock.monotonic()
+        self._stamps.asked()
         try:
             async with asyncio.timeout(self._timeouts.create_s) as self._creating:
                 self._container = await self._with.driver.create(
@@ -262,6 +267,7 @@ class ExecutionEnvironment:
         finally:
             self._creating = None
         self._create_ms = (self._clock.monotonic() - began_s) * 1000
+        self._stamps.greeted()
 
     def retire(self, cause: str) -> None:
         """Take nothing more and go: at once when idle, else when the invocation is over."""
@@ -353,6 +359,7 @@ class ExecutionEnvironment:
         runtime = self.version.runtime
         self._verdict = None
         self._init_started_s = self._clock.monotonic()
+        self._stamps.started()
         self._set_timer(deadline_s, self._on_deadline)
         variables = runtime_variables(
             self.version,
@@ -389,6 +396,7 @@ class ExecutionEnvironment:
             self._become_available()
             return
         init_ms = (self._clock.monotonic() - self._init_started_s) * 1000
+        self._stamps.initialised()
         if self._first_init_ms is None:
             self._first_init_ms = init_ms
             self._known_container().settle()
@@ -432,6 +440,9 @@ class ExecutionEnvironment:
         self._settle(run, outcome)
 
     # --- what the container does (ContainerListener) ----------------------------------------------
+
+    def on_created(self) -> None:
+        self._stamps.created()
 
     def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
         self._log.take(stream, at_us, chunk)
@@ -586,8 +597,9 @@ class ExecutionEnvironment:
         before, after = self._cpu_at_start_ns, self._figures.cpu_ns
         return Measurements(
             queued_ms=max(0.0, (self._assigned_s - run.accepted_s) * 1000),
-            create_ms=create_ms,
+            container_ms=create_ms,
             init_ms=init_ms,
+            split=self._stamps.take(),
             duration_ms=duration_ms,
             billed_ms=report.billed_ms(duration_ms, init_ms),
             memory_mb=run.acceptance.memory_mb,

@@ -39,6 +39,8 @@ class EnvironmentLog:
         self._bus = bus
         self._pause = pause
         self._resume = resume
+        self.on_mark: Callable[[], None] = _nothing
+        """Called when the runtime's client says that it is up."""
         self.paused = False
         """The container is not listened to at the moment, because a listener of ours is behind."""
         self._lines = {
@@ -54,6 +56,9 @@ class EnvironmentLog:
         """Bytes of a pipe."""
         if stream is LogStream.FRAMED:
             self._add_framed(self._frames.feed(chunk), at_us)
+            if self._frames.marked:
+                self._frames.marked = False
+                self.on_mark()
             return
         at = _EPOCH + timedelta(microseconds=at_us)
         for text in self._lines[stream].feed(chunk):
@@ -114,6 +119,10 @@ class EnvironmentLog:
     def _relieved(self) -> None:
         self.paused = False
         self._resume()
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""
 
 
 _KEPT_BEFORE = 1000

@@ -65,6 +65,9 @@ def _boundary(data: bytes | bytearray, limit: int) -> int:
 _FRAME = struct.Struct(">IIQ")
 _FRAME_MAGIC = 0xA55A0000
 _FRAME_HEADER = 16
+_MARK = 0xA55A8000
+"""The type of a frame without text: no client's log records have that bit. Ours say with it that
+they are up, right before they import the function's module (runtimes/_python, runtimes/_node)."""
 _FRAME_LIMIT = 4 * 1024 * 1024
 """A frame that claims to be longer is not one: its writer would have us wait for ever."""
 _LEVELS = {1: "TRACE", 2: "DEBUG", 3: "INFO", 4: "WARN", 5: "ERROR", 6: "FATAL"}
@@ -94,6 +97,8 @@ class FrameSplitter:
         self._rest = bytearray()
         self._in_line = False
         """What comes is no frame until the next line end."""
+        self.marked = False
+        """A mark has come. Whoever looks takes it back."""
 
     def feed(self, chunk: bytes) -> list[FramedText]:
         """Complete records."""
@@ -130,6 +135,9 @@ class FrameSplitter:
         return found + [FramedText(text) for text in self._lines.flush()]
 
     def _record(self, kind: int, stamp: int, message: bytes) -> list[FramedText]:
+        if kind == _MARK and not message:
+            self.marked = True
+            return []
         level = _LEVELS.get((kind >> 2) & 7)
         texts = cut(message.removesuffix(b"\n"), self._limit)
         return [FramedText(text, level, stamp) for text in texts]

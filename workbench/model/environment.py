@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from workbench.errors import InternalError
 from workbench.model.container import Figures
+from workbench.model.invocation import NO_SPLIT, InitSplit
 from workbench.model.names import EnvironmentId, FunctionName, Qualifier, RequestId
 
 
@@ -104,6 +105,8 @@ class EnvironmentSnapshot:
     """The one in progress."""
     init_ms: float | None
     """Of the first init that succeeded."""
+    split: InitSplit = NO_SPLIT
+    """Where the time of its latest start went."""
     memory_mb: int
     figures: Figures
     code_digest: str

@@ -80,15 +80,43 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InitSplit:
+    """Where the time of a cold start went, in milliseconds, each part measured.
+
+    `None` is unknown, or did not happen: a runtime that is not ours does not say when it is up.
+    """
+
+    create_ms: float | None = None
+    """The container engine made the container."""
+    start_ms: float | None = None
+    """From then until the container's supervisor spoke."""
+    boot_ms: float | None = None
+    """From starting the runtime until its language and its client were up."""
+    import_ms: float | None = None
+    """From then until it asked for work: the function's own module, and all that it imports."""
+
+    @property
+    def known(self) -> bool:
+        """Any of it is."""
+        return self != NO_SPLIT
+
+
+NO_SPLIT = InitSplit()
+"""Nothing is known, or nothing was started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
     """Milliseconds and bytes of one invocation, all measured; `None` is unknown or did not happen."""
 
     queued_ms: float = 0.0
     """From acceptance until an environment had it, starting one included."""
-    create_ms: float | None = None
+    container_ms: float | None = None
     """Cold only: until the container's supervisor spoke."""
     init_ms: float | None = None
     """Cold only: from starting the runtime until it asked for work."""
+    split: InitSplit = NO_SPLIT
+    """Cold only: the two above in their parts. After a reset, of the init inside the invocation."""
     duration_ms: float = 0.0
     """From handing over the event until the runtime was ready again; capped at the timeout."""
     billed_ms: int = 0
@@ -157,7 +185,13 @@ class RunSummary:
     error_message: str | None = None
     cold: bool | None = None
     duration_ms: float | None = None
+    billed_ms: int | None = None
     init_ms: float | None = None
+    split: InitSplit = NO_SPLIT
+    memory_mb: int = 128
+    """Configured."""
+    max_memory_bytes: int | None = None
+    cpu_ms: float | None = None
 
 
 def summary(record: InvocationRecord) -> RunSummary:
@@ -176,7 +210,12 @@ def summary(record: InvocationRecord) -> RunSummary:
         error_message=None if outcome is None else outcome.error_message,
         cold=record.cold,
         duration_ms=None if measured is None else measured.duration_ms,
+        billed_ms=None if measured is None else measured.billed_ms,
         init_ms=None if measured is None else measured.init_ms,
+        split=NO_SPLIT if measured is None else measured.split,
+        memory_mb=acceptance.memory_mb,
+        max_memory_bytes=None if measured is None else measured.max_memory_bytes,
+        cpu_ms=None if measured is None else measured.cpu_ms,
     )
 
 

@@ -237,6 +237,7 @@ class ProcessDriver:
         except OSError as error:
             shutil.rmtree(self.folder(spec), ignore_errors=True)
             raise ContainerRefused(f"no process could be started: {error}") from error
+        listener.on_created()
         try:
             await container.control.up.wait()
         except BaseException:

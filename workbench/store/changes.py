@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from workbench.model.container import LogStream
 from workbench.model.invocation import (
+    NO_SPLIT,
     Acceptance,
+    InitSplit,
     InvocationRecord,
     LogEntry,
     Measurements,
@@ -127,13 +129,17 @@ def _report_list(change: Reported) -> list[Any]:
     if measured is not None:
         figures = [
             measured.queued_ms,
-            measured.create_ms,
+            measured.container_ms,
             measured.init_ms,
             measured.duration_ms,
             measured.billed_ms,
             measured.memory_mb,
             measured.max_memory_bytes,
             measured.cpu_ms,
+            measured.split.create_ms,
+            measured.split.start_ms,
+            measured.split.boot_ms,
+            measured.split.import_ms,
         ]
     return [change.request_id, figures, change.log_lines, change.log_bytes_dropped]
 
@@ -208,11 +214,12 @@ def _reported(metadata: list[Any], payload: bytes) -> Reported:
     request_id, figures, log_lines, log_bytes_dropped = metadata
     measured = None
     if figures is not None:
-        queued, create, init, duration, billed, memory, peak, cpu = _list(figures)
+        queued, container, init, duration, billed, memory, peak, cpu, *split = _list(figures)
         measured = Measurements(
             queued_ms=_number(queued),
-            create_ms=_optional(_number, create),
+            container_ms=_optional(_number, container),
             init_ms=_optional(_number, init),
+            split=_split(split),
             duration_ms=_number(duration),
             billed_ms=_whole(billed),
             memory_mb=_whole(memory),
@@ -222,6 +229,14 @@ def _reported(metadata: list[Any], payload: bytes) -> Reported:
     return Reported(
         RequestId(_text(request_id)), measured, _whole(log_lines), _whole(log_bytes_dropped)
     )
+
+
+def _split(parts: list[Any]) -> InitSplit:
+    """Empty in a journal of a workbench that did not measure it."""
+    if not parts:
+        return NO_SPLIT
+    create, start, boot, imported = (_optional(_number, part) for part in parts)
+    return InitSplit(create_ms=create, start_ms=start, boot_ms=boot, import_ms=imported)
 
 
 def _logged(metadata: list[Any], payload: bytes) -> Logged:

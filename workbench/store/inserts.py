@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.model.environment import EnvironmentSnapshot
-from workbench.model.invocation import Acceptance, LogEntry, Outcome
+from workbench.model.invocation import Acceptance, InitSplit, LogEntry, Outcome
 from workbench.model.names import EnvironmentId, FunctionName
 from workbench.store.changes import Change, Ended, Logged, Reported
 from workbench.store.complaints import is_of_one_statement
@@ -160,7 +160,9 @@ _REPORT = """
     UPDATE invocations SET
         queued_ms = v.column2, create_ms = v.column3, init_ms = v.column4,
         duration_ms = v.column5, billed_ms = v.column6, max_memory_bytes = v.column7,
-        cpu_ms = v.column8, log_lines = v.column9, log_bytes_dropped = v.column10
+        cpu_ms = v.column8, engine_create_ms = v.column9, engine_start_ms = v.column10,
+        boot_ms = v.column11, import_ms = v.column12, log_lines = v.column13,
+        log_bytes_dropped = v.column14
     FROM ({values}) AS v WHERE request_id = v.column1 AND queued_ms IS NULL
 """
 
@@ -212,18 +214,23 @@ def _outcome(ended: Ended) -> tuple[Any, ...]:
 
 def _report(reported: Reported) -> tuple[Any, ...]:
     measured = reported.measurements
-    figures: tuple[Any, ...] = (None,) * 7
+    figures: tuple[Any, ...] = (None,) * 11
     if measured is not None:
         figures = (
             measured.queued_ms,
-            measured.create_ms,
+            measured.container_ms,
             measured.init_ms,
             measured.duration_ms,
             measured.billed_ms,
             measured.max_memory_bytes,
             measured.cpu_ms,
+            *_split(measured.split),
         )
     return (reported.request_id, *figures, reported.log_lines, reported.log_bytes_dropped)
+
+
+def _split(split: InitSplit) -> tuple[Any, ...]:
+    return split.create_ms, split.start_ms, split.boot_ms, split.import_ms
 
 
 def write_lost(
@@ -258,7 +265,7 @@ _SNAPSHOT = """
     INSERT INTO environments (
         environment_id, function, instance, version, state, container, created_at, changed_at,
         idle_until, invocations, invocation, init_ms, memory_mb, peak_bytes, current_bytes, cpu_ns,
-        oom_kills, code_digest, retiring
+        oom_kills, code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms, import_ms
     ) {values}
     ON CONFLICT (environment_id) DO UPDATE SET
         version = excluded.version, state = excluded.state, container = excluded.container,
@@ -268,7 +275,9 @@ _SNAPSHOT = """
         memory_mb = excluded.memory_mb, peak_bytes = excluded.peak_bytes,
         current_bytes = excluded.current_bytes, cpu_ns = excluded.cpu_ns,
         oom_kills = excluded.oom_kills, code_digest = excluded.code_digest,
-        retiring = excluded.retiring
+        retiring = excluded.retiring, engine_create_ms = excluded.engine_create_ms,
+        engine_start_ms = excluded.engine_start_ms, boot_ms = excluded.boot_ms,
+        import_ms = excluded.import_ms
 """
 
 
@@ -327,6 +336,7 @@ def _snapshot(instance: str, one: EnvironmentSnapshot) -> tuple[Any, ...]:
         figures.oom_kills,
         one.code_digest,
         one.retiring,
+        *_split(one.split),
     )
 
 

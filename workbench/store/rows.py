@@ -5,12 +5,14 @@ Each query stands next to the function that takes its rows, with the columns in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from workbench.model.container import Figures, LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import (
     Acceptance,
+    InitSplit,
     InvocationRecord,
     LogEntry,
     Measurements,
@@ -27,7 +29,8 @@ Row = tuple[Any, ...]
 SUMMARY_QUERY = """
     SELECT
         request_id, function, version, origin, event, accepted_at, code_digest, kind, error_type,
-        substr(error_message, 1, 4096), cold, duration_ms, init_ms
+        substr(error_message, 1, 4096), cold, duration_ms, billed_ms, init_ms, memory_mb,
+        max_memory_bytes, cpu_ms, engine_create_ms, engine_start_ms, boot_ms, import_ms
     FROM invocations
 """
 # A function may raise a message of megabytes: a list shows its beginning, the record all of it.
@@ -36,7 +39,8 @@ SUMMARY_QUERY = """
 def summary(row: Row) -> RunSummary:
     """From `SUMMARY_QUERY`."""
     request_id, function, version, origin, event, accepted_at, code_digest, *rest = row
-    kind, error_type, error_message, cold, duration_ms, init_ms = rest
+    kind, error_type, error_message, cold, duration_ms, billed_ms, init_ms, *figures = rest
+    memory_mb, max_memory_bytes, cpu_ms, *split = figures
     return RunSummary(
         request_id=RequestId(request_id),
         function=FunctionName(function),
@@ -50,7 +54,12 @@ def summary(row: Row) -> RunSummary:
         error_message=error_message,
         cold=_truth(cold),
         duration_ms=duration_ms,
+        billed_ms=billed_ms,
         init_ms=init_ms,
+        split=_split(split),
+        memory_mb=memory_mb,
+        max_memory_bytes=max_memory_bytes,
+        cpu_ms=cpu_ms,
     )
 
 
@@ -64,7 +73,7 @@ RECORD_QUERY = """
         (SELECT environment_id FROM environments WHERE id = i.environment), i.cold, i.ended_at,
         i.log_lines, i.log_bytes_dropped,
         i.queued_ms, i.create_ms, i.init_ms, i.duration_ms, i.billed_ms, i.max_memory_bytes,
-        i.cpu_ms
+        i.cpu_ms, i.engine_create_ms, i.engine_start_ms, i.boot_ms, i.import_ms
     FROM invocations AS i
 """
 
@@ -118,13 +127,14 @@ def _outcome(row: Row) -> Outcome | None:
 
 
 def _measurements(row: Row, *, memory_mb: int) -> Measurements | None:
-    queued_ms, create_ms, init_ms, duration_ms, billed_ms, max_memory_bytes, cpu_ms = row
+    queued_ms, container_ms, init_ms, duration_ms, billed_ms, max_memory_bytes, cpu_ms, *split = row
     if queued_ms is None:
         return None
     return Measurements(
         queued_ms=queued_ms,
-        create_ms=create_ms,
+        container_ms=container_ms,
         init_ms=init_ms,
+        split=_split(split),
         duration_ms=duration_ms,
         billed_ms=billed_ms,
         memory_mb=memory_mb,
@@ -161,7 +171,7 @@ SNAPSHOT_QUERY = """
     SELECT
         environment_id, function, version, state, container, created_at, changed_at, idle_until,
         invocations, invocation, init_ms, memory_mb, peak_bytes, current_bytes, cpu_ns, oom_kills,
-        code_digest, retiring
+        code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms, import_ms
     FROM environments
 """
 
@@ -169,8 +179,8 @@ SNAPSHOT_QUERY = """
 def snapshot(row: Row) -> EnvironmentSnapshot:
     """From `SNAPSHOT_QUERY`, where the state is not NULL."""
     environment_id, function, version, state, container, created_at, changed_at, *rest = row
-    idle_until, invocations, invocation, init_ms, memory_mb, *figures, code_digest, retiring = rest
-    peak_bytes, current_bytes, cpu_ns, oom_kills = figures
+    idle_until, invocations, invocation, init_ms, memory_mb, *rest = rest
+    peak_bytes, current_bytes, cpu_ns, oom_kills, code_digest, retiring, *split = rest
     return EnvironmentSnapshot(
         environment_id=EnvironmentId(environment_id),
         function=FunctionName(function),
@@ -183,6 +193,7 @@ def snapshot(row: Row) -> EnvironmentSnapshot:
         invocations=invocations,
         invocation=None if invocation is None else RequestId(invocation),
         init_ms=init_ms,
+        split=_split(split),
         memory_mb=memory_mb,
         figures=Figures(
             peak_bytes=peak_bytes,
@@ -193,6 +204,11 @@ def snapshot(row: Row) -> EnvironmentSnapshot:
         code_digest=code_digest,
         retiring=bool(retiring),
     )
+
+
+def _split(row: Sequence[Any]) -> InitSplit:
+    create_ms, start_ms, boot_ms, import_ms = row
+    return InitSplit(create_ms=create_ms, start_ms=start_ms, boot_ms=boot_ms, import_ms=import_ms)
 
 
 def _truth(value: int | None) -> bool | None:

@@ -127,8 +127,8 @@ def _figures(measured: Measurements, record: InvocationRecord, glyphs: Glyphs) -
     ]
     if measured.init_ms is not None:
         rows.append(ReportRow(label="init", said=((f"{measured.init_ms:.2f} ms", "text"),)))
-    if measured.create_ms is not None:
-        said = f"{measured.create_ms:.2f} ms"
+    if measured.container_ms is not None:
+        said = f"{measured.container_ms:.2f} ms"
         rows.append(ReportRow(label="container", said=((said, "text"),)))
     queued = ((f"{measured.queued_ms:.2f} ms", "text"),)
     rows.append(ReportRow(label="queued", said=queued))

@@ -75,6 +75,7 @@ class ContainerDriverSuite:
             await container.remove()
 
         assert witness.happened == []
+        assert witness.created == 1
 
     async def test_runtime_reaches_its_runtime_api_and_its_end_is_told(self) -> None:
         witness = Witness()

@@ -70,10 +70,15 @@ class Witness:
     """False: log bytes are counted, not kept."""
     happened: list[Happening] = field(default_factory=list)
     log_bytes: int = 0
+    created: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _held: list[asyncio.Transport] = field(default_factory=list)
 
     # --- ContainerListener --------------------------------------------------------------------------
+
+    def on_created(self) -> None:
+        assert self.happened == [], "a container that is not there says nothing"
+        self.created += 1
 
     def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
         self.log_bytes += len(chunk)

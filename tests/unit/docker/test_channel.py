@@ -92,6 +92,9 @@ class Bench:
         self.channel = Channel(self, self.connect)
         self.channel.connection_made(self.wire)
 
+    def on_created(self) -> None:
+        raise AssertionError("no channel says that")
+
     def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
         self.said.append((stream, at_us, chunk))
 

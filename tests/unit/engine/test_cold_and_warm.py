@@ -8,9 +8,18 @@ import pytest
 
 from tests.fakes.driver import Behaviour
 from tests.fakes.engine import Engine, open_engine, platform_lines
-from tests.fakes.runtime import Event, FakeRuntime, died, serving
+from tests.fakes.runtime import (
+    Event,
+    FakeRuntime,
+    Program,
+    died,
+    failing_to_initialise,
+    serving,
+)
 from tests.fakes.versions import a_version
+from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentState
+from workbench.model.invocation import NO_SPLIT
 from workbench.model.settings import Limits, Settings
 from workbench.model.telemetry import Accepted, EnvironmentChanged, InitStart, Report, Start
 
@@ -46,7 +55,7 @@ async def test_a_cold_start_is_measured_to_the_millisecond() -> None:
     measured = record.measurements
     assert measured is not None
     assert measured.queued_ms == pytest.approx(700)
-    assert measured.create_ms == pytest.approx(200)
+    assert measured.container_ms == pytest.approx(200)
     assert measured.init_ms == pytest.approx(500)
     assert measured.duration_ms == pytest.approx(123)
     assert measured.billed_ms == 623
@@ -61,6 +70,79 @@ async def test_a_cold_start_is_measured_to_the_millisecond() -> None:
             "Memory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 500.00 ms\t"
         ),
     ]
+
+
+MARK = b"\xa5\x5a\x80\x00" + bytes(12)
+
+
+def marking(*, boot_s: float, import_s: float, marks: int = 1) -> Program:
+    """Says that it is up, as clients of ours do; and again with each event, as they do not."""
+
+    async def handler(runtime: FakeRuntime, event: Event) -> bytes:
+        runtime.host.write_log(LogStream.FRAMED, MARK)
+        await runtime.sleep(0.05)
+        return event.payload
+
+    async def program(runtime: FakeRuntime) -> None:
+        await runtime.sleep(boot_s)
+        for _ in range(marks):
+            runtime.host.write_log(LogStream.FRAMED, MARK)
+        await serving(handler, init_s=import_s)(runtime)
+
+    return program
+
+
+async def test_a_cold_start_is_measured_in_its_parts() -> None:
+    async with open_engine() as engine:
+        engine.behave(marking(boot_s=0.03, import_s=0.47, marks=2), create_s=0.01, start_s=0.19)
+        cold = await engine.record()
+        warm = await engine.record()
+        (environment,) = engine.environments
+    assert cold.measurements is not None
+    assert warm.measurements is not None
+    split = cold.measurements.split
+    assert split.create_ms == pytest.approx(10)
+    assert split.start_ms == pytest.approx(190)
+    assert split.boot_ms == pytest.approx(30)
+    assert split.import_ms == pytest.approx(470)
+    assert (split.create_ms or 0) + (split.start_ms or 0) == pytest.approx(
+        cold.measurements.container_ms
+    )
+    assert (split.boot_ms or 0) + (split.import_ms or 0) == pytest.approx(cold.measurements.init_ms)
+    assert warm.measurements.split == NO_SPLIT
+    assert environment.split == split
+
+
+async def test_a_runtime_that_does_not_say_when_it_is_up_leaves_that_unknown() -> None:
+    async with open_engine(serving(init_s=0.5)) as engine:
+        cold = await engine.record()
+    assert cold.measurements is not None
+    assert cold.measurements.init_ms == pytest.approx(500)
+    assert (cold.measurements.split.boot_ms, cold.measurements.split.import_ms) == (None, None)
+    assert cold.measurements.split.start_ms is not None
+
+
+async def test_a_mark_is_no_line_of_the_log() -> None:
+    async with open_engine(marking(boot_s=0.0, import_s=0.0)) as engine:
+        run = engine.invoke()
+        await run.record()
+    assert [entry for entry in run.logs if entry.stream is LogStream.FRAMED] == []
+
+
+async def test_an_init_inside_an_invocation_is_measured_in_its_parts_too() -> None:
+    async with open_engine() as engine:
+        engine.behave(
+            failing_to_initialise(after_s=0.1), marking(boot_s=0.2, import_s=0.3), start_s=0.4
+        )
+        first = await engine.record()
+        second = await engine.record()
+    assert first.measurements is not None
+    assert second.measurements is not None
+    assert first.measurements.init_ms is None
+    assert first.measurements.split.start_ms == pytest.approx(400)
+    assert first.measurements.split.boot_ms == pytest.approx(200)
+    assert first.measurements.split.import_ms == pytest.approx(300)
+    assert second.measurements.split == NO_SPLIT
 
 
 async def starts_for_40_ms(runtime: FakeRuntime) -> None:
@@ -91,7 +173,7 @@ async def test_a_warm_start_has_no_init_duration() -> None:
     assert record.environment_id == first.environment_id
     measured = record.measurements
     assert measured is not None
-    assert (measured.queued_ms, measured.create_ms, measured.init_ms) == (0.0, None, None)
+    assert (measured.queued_ms, measured.container_ms, measured.init_ms) == (0.0, None, None)
     assert measured.cpu_ms == pytest.approx(0)
     assert platform_lines(run)[-1] == (
         "REPORT RequestId: <id>\tDuration: 123.00 ms\tBilled Duration: 123 ms\t"

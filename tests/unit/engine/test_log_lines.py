@@ -174,6 +174,20 @@ def test_an_empty_record_is_an_empty_entry() -> None:
     assert records(frame(b"")) == [FramedText("", None, AT_US)]
 
 
+def test_a_mark_is_no_record_and_is_told() -> None:
+    splitter = FrameSplitter(limit_bytes=LIMIT)
+    raw = frame(b"", kind=0xA55A8000) + frame(b"hello")
+    found = [record for byte in raw for record in splitter.feed(bytes([byte]))]
+    assert found == [FramedText("hello", None, AT_US)]
+    assert splitter.marked
+
+
+def test_a_record_with_text_is_no_mark() -> None:
+    splitter = FrameSplitter(limit_bytes=LIMIT)
+    assert splitter.feed(frame(b"hello", kind=0xA55A8000)) == [FramedText("hello", None, AT_US)]
+    assert not splitter.marked
+
+
 HOSTILE = [
     (struct.pack(">IIQ", TEXT_TYPE, 0xFFFFFFFF, 0) + b"x\n", "x"),
     (struct.pack(">IIQ", TEXT_TYPE, 4 * 1024 * 1024 + 1, 0) + b"x\n", "x"),

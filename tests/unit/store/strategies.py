@@ -10,6 +10,7 @@ from workbench.model.container import Figures, LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import (
     Acceptance,
+    InitSplit,
     InvocationRecord,
     LogEntry,
     Measurements,
@@ -67,13 +68,23 @@ def acceptances(draw: st.DrawFn) -> Acceptance:
     )
 
 
+splits = st.builds(
+    InitSplit,
+    create_ms=st.none() | milliseconds,
+    start_ms=st.none() | milliseconds,
+    boot_ms=st.none() | milliseconds,
+    import_ms=st.none() | milliseconds,
+)
+
+
 def measurements(memory_mb: int) -> st.SearchStrategy[Measurements]:
     """Of an invocation with this memory size."""
     return st.builds(
         Measurements,
         queued_ms=milliseconds,
-        create_ms=st.none() | milliseconds,
+        container_ms=st.none() | milliseconds,
         init_ms=st.none() | milliseconds,
+        split=splits,
         duration_ms=milliseconds,
         billed_ms=whole,
         memory_mb=st.just(memory_mb),

@@ -9,8 +9,17 @@ from hypothesis import strategies as st
 from tests.fakes.versions import new_request_id
 from tests.unit.store import strategies as values
 from workbench.model import failures
-from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry
-from workbench.store.changes import Change, Ended, Logged, decode, encode, ended, reported
+from workbench.model.invocation import NO_SPLIT, Acceptance, InvocationRecord, LogEntry
+from workbench.store.changes import (
+    Change,
+    Ended,
+    Logged,
+    Reported,
+    decode,
+    encode,
+    ended,
+    reported,
+)
 from workbench.store.frames import Frame, FrameKind
 
 json_values = st.recursive(
@@ -34,6 +43,18 @@ def test_an_acceptance_survives_the_journal(acceptance: Acceptance) -> None:
 def test_an_outcome_and_its_figures_survive_the_journal(record: InvocationRecord) -> None:
     assert there_and_back(ended(record)) == ended(record)
     assert there_and_back(reported(record)) == reported(record)
+
+
+def test_figures_of_a_journal_from_before_the_split_leave_it_unknown() -> None:
+    figures = [0.5, 190.0, 60.0, 12.5, 73, 128, 40_000_000, 9.5]
+    metadata = json.dumps([new_request_id(), figures, 3, 0]).encode()
+    change = decode(Frame(kind=FrameKind.REPORTED, sequence=1, metadata=metadata, payload=b""))
+
+    assert isinstance(change, Reported)
+    assert change.measurements is not None
+    assert change.measurements.container_ms == 190.0
+    assert change.measurements.init_ms == 60.0
+    assert change.measurements.split == NO_SPLIT
 
 
 @given(st.lists(values.entries() | values.entries(request_id=None), max_size=5))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import DatabaseCorrupt, DatabaseTooNew
-from workbench.store import schema
+from workbench.model.invocation import NO_SPLIT
+from workbench.store import rows, schema
 
 PATH = Path("workbench.db")
 STEPS = schema.migrations()
@@ -46,6 +47,27 @@ def test_every_earlier_schema_becomes_the_present_one(earlier: int) -> None:
         assert version(old) == len(STEPS)
     old.close()
     fresh.close()
+
+
+def test_runs_from_before_the_split_of_a_start_stay_and_leave_it_unknown(
+    connection: sqlite3.Connection,
+) -> None:
+    schema.migrate(connection, PATH, STEPS[:1])
+    connection.execute(
+        "INSERT INTO invocations (request_id, instance, function, version, origin, accepted_at, "
+        "code_digest, memory_mb, timeout_s, kind, queued_ms, create_ms, init_ms, duration_ms, "
+        "billed_ms) VALUES ('old', 'i', 'hello', '$LATEST', 'cli', 0, '', 128, 3, 'success', "
+        "0.5, 190.0, 60.0, 12.5, 73)"
+    )
+
+    schema.migrate(connection, PATH, STEPS)
+
+    found = rows.record(connection.execute(rows.RECORD_QUERY).fetchone())
+    assert found.measurements is not None
+    assert found.measurements.container_ms == 190.0
+    assert found.measurements.init_ms == 60.0
+    assert found.measurements.split == NO_SPLIT
+    assert rows.summary(connection.execute(rows.SUMMARY_QUERY).fetchone()).split == NO_SPLIT
 
 
 def test_a_present_database_is_left_alone(connection: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from workbench.model.container import Figures, LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import (
     Acceptance,
+    InitSplit,
     InvocationRecord,
     LogEntry,
     Measurements,
@@ -67,8 +68,11 @@ def a_record(
         ended_at=after(number + 1),
         measurements=Measurements(
             queued_ms=0.3,
-            create_ms=214.0 if cold else None,
+            container_ms=214.0 if cold else None,
             init_ms=174.2 if cold else None,
+            split=InitSplit(create_ms=11.5, start_ms=202.5, boot_ms=61.0, import_ms=113.2)
+            if cold
+            else InitSplit(),
             duration_ms=38.4,
             billed_ms=39,
             memory_mb=128,
