@@ -51,6 +51,7 @@ class Engine:
         payload: bytes = b"{}",
         *,
         qualifier: str | None = None,
+        cold: bool = False,
     ) -> Run:
         """Accept an invocation."""
         version = version or a_version()
@@ -58,7 +59,7 @@ class Engine:
             an_acceptance(version, payload=payload, qualifier=qualifier),
             accepted_at=self.clock.now(),
         )
-        return self.scheduler.invoke(version, acceptance, trace_id="Root=1-2-3")
+        return self.scheduler.invoke(version, acceptance, trace_id="Root=1-2-3", cold=cold)
 
     async def call(self, version: Version | None = None, payload: bytes = b"{}") -> Outcome:
         """Invoke, and wait until the environment is ready again."""

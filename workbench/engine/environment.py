@@ -158,6 +158,11 @@ class ExecutionEnvironment:
         return self.state is _S.IDLE
 
     @property
+    def at_work(self) -> bool:
+        """It has an invocation."""
+        return self._run is not None
+
+    @property
     def _going(self) -> bool:
         """It has no invocation and gets none; what its runtime still does no longer matters."""
         return self._retired.is_set()

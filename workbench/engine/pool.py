@@ -35,6 +35,8 @@ class Shelf:
     others: set[ExecutionEnvironment] = field(default_factory=set)
     """At work, or going."""
     waiting: deque[Run] = field(default_factory=deque)
+    own: dict[ExecutionEnvironment, Run] = field(default_factory=dict)
+    """Environments (among `others`) that are started for one invocation, which waits for its own."""
     superseded: bool = False
     """Newer code has taken its place: it serves who waits already, then goes."""
 
@@ -43,6 +45,16 @@ class Shelf:
         yield from self.idle
         yield from self.starting
         yield from self.others
+
+    @property
+    def replaceable(self) -> list[ExecutionEnvironment]:
+        """Those that serve, and are to go on serving."""
+        at_work = [
+            environment
+            for environment in self.others - self.own.keys()
+            if environment.at_work and not environment.retire_when_done
+        ]
+        return [*(each for each in self.idle if each.available), *at_work]
 
     @property
     def empty(self) -> bool:
@@ -78,9 +90,19 @@ class Pool:
             shelf.waiting.append(run)
             self._start_what_is_missing(shelf)
 
+    def place_alone(self, version: Version, run: Run) -> None:
+        """Start an environment for `run`, which goes when that is over: a cold start in any case."""
+        run.alone = True
+        self._start_own(self._shelf(version), run)
+
     def withdraw(self, run: Run) -> bool:
         """Take `run` out of the line. False: it is not in it."""
         for shelf in self._shelves.values():
+            for environment, waiting in list(shelf.own.items()):
+                if waiting is run:
+                    del shelf.own[environment]
+                    environment.retire("nobody waits for it any more")
+                    return True
             if run in shelf.waiting:
                 shelf.waiting.remove(run)
                 return True
@@ -92,6 +114,39 @@ class Pool:
         spare = any(environment.available for environment in shelf.idle)
         if not spare and len(shelf.starting) <= len(shelf.waiting):
             self._start_one(shelf)
+
+    def warm_up(self, version: Version, count: int) -> list[ExecutionEnvironment]:
+        """See that `count` environments are idle, or will be when they have initialised: those that
+        are still to come.
+        """
+        shelf = self._shelf(version)
+        ready = sum(environment.available and environment.warm for environment in shelf.idle)
+        missing = count - ready - max(0, len(shelf.starting) - len(shelf.waiting))
+        for _ in range(missing):
+            self._start_one(shelf)
+        return list(shelf.starting)
+
+    def recycle(
+        self, chosen: Callable[[ExecutionEnvironment], bool], cause: str
+    ) -> tuple[list[ExecutionEnvironment], list[ExecutionEnvironment]]:
+        """Replace those that are chosen: idle ones go now, those at work when they are done.
+
+        The old ones, and as many new ones, which are being started. One that is being started, or
+        goes already, is none to be replaced.
+        """
+        old: list[ExecutionEnvironment] = []
+        new: list[ExecutionEnvironment] = []
+        for shelf in list(self._shelves.values()):
+            replaced = [each for each in shelf.replaceable if chosen(each)]
+            for environment in replaced:
+                if environment in shelf.idle:
+                    shelf.idle.remove(environment)
+                    shelf.others.add(environment)
+                environment.retire(cause)
+            old += replaced
+            if not shelf.superseded:
+                new += [self._start_one(shelf) for _ in replaced]
+        return old, new
 
     def supersede(self, version: Version, cause: str) -> bool:
         """`version` takes the place of every other digest of the same function and qualifier.
@@ -120,8 +175,9 @@ class Pool:
         in_line: list[Run] = []
         for shelf in list(self._shelves.values()):
             shelf.superseded = True
-            in_line.extend(shelf.waiting)
+            in_line.extend((*shelf.waiting, *shelf.own.values()))
             shelf.waiting.clear()
+            shelf.own.clear()
             self._thin_out(shelf, cause)
         return in_line
 
@@ -130,7 +186,10 @@ class Pool:
     def on_available(self, environment: ExecutionEnvironment) -> None:
         shelf = self._shelf_of(environment)
         shelf.starting.pop(environment, None)
-        if shelf.waiting:
+        if environment in shelf.own:
+            environment.assign(shelf.own.pop(environment))
+            environment.retire("it was started for one invocation")
+        elif shelf.waiting:
             shelf.others.add(environment)
             environment.assign(shelf.waiting.popleft())
         elif shelf.superseded:
@@ -144,9 +203,11 @@ class Pool:
         shelf = self._shelf_of(environment)
         shelf.starting.pop(environment, None)
         shelf.others.add(environment)
-        if len(shelf.waiting) <= len(shelf.starting):
-            return
-        run = shelf.waiting.popleft()
+        run = shelf.own.pop(environment, None)
+        if run is None:
+            if len(shelf.waiting) <= len(shelf.starting):
+                return
+            run = shelf.waiting.popleft()
         if isinstance(error, ContainerLost):
             self._move(shelf, run, error)
         else:
@@ -188,6 +249,8 @@ class Pool:
         run.moves += 1
         if run.moves > MAX_MOVES:
             self._give_up(run, error)
+        elif run.alone:
+            self._start_own(shelf, run)
         elif not self._give_available(shelf, run):
             shelf.waiting.appendleft(run)
             self._start_what_is_missing(shelf)
@@ -213,9 +276,16 @@ class Pool:
         while len(shelf.starting) < len(shelf.waiting):
             self._start_one(shelf)
 
-    def _start_one(self, shelf: Shelf) -> None:
+    def _start_one(self, shelf: Shelf) -> ExecutionEnvironment:
         environment = self._make(shelf.version)
         shelf.starting[environment] = None  # first: an eager task runs before `launch` returns
+        self._launch(environment)
+        return environment
+
+    def _start_own(self, shelf: Shelf, run: Run) -> None:
+        environment = self._make(shelf.version)
+        shelf.others.add(environment)
+        shelf.own[environment] = run
         self._launch(environment)
 
     def _thin_out(self, shelf: Shelf, cause: str) -> None:
@@ -223,7 +293,7 @@ class Pool:
             shelf.others.add(environment)
             environment.retire(cause)
         shelf.idle.clear()
-        for environment in list(shelf.others):
+        for environment in shelf.others - shelf.own.keys():
             environment.retire(cause)
         for environment in list(shelf.starting)[len(shelf.waiting) :]:
             del shelf.starting[environment]

@@ -50,6 +50,8 @@ class Run:
         """Its log, platform lines included, as far as the history keeps it."""
         self.on_finished: Callable[[Run], None] = _nothing
         """Called once, by whoever leased the concurrency it uses."""
+        self.alone = False
+        """It gets a new environment, which serves nobody else."""
         self.moves = 0
         """How often it lost its environment before the runtime had asked for it."""
         self._log_room_bytes = log_limit_bytes

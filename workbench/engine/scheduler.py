@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from workbench.engine.concurrency import Ledger
@@ -58,14 +58,15 @@ class Scheduler:
         *,
         trace_id: str,
         client_context: bytes | None = None,
+        cold: bool = False,
     ) -> Run:
         """Accept an invocation and place it. Does not wait.
 
+        cold: in a new environment, which goes when the invocation is over.
         Raises `ThrottledError`, and what the journal raises when it cannot take it: it is not
         accepted then.
         """
-        if self._closing or self._tasks is None:
-            raise ThrottledError("The workbench is shutting down.", reason="ShuttingDown")
+        self._check_open()
         self._ledger.lease(acceptance.function)
         try:
             self._with.journal.accepted(acceptance)
@@ -89,7 +90,10 @@ class Scheduler:
         self._runs[acceptance.request_id] = run
         self._no_runs.clear()
         self._with.bus.publish(Accepted(acceptance=acceptance))
-        self._pool.place(version, run)
+        if cold:
+            self._pool.place_alone(version, run)
+        else:
+            self._pool.place(version, run)
         return run
 
     def run(self, request_id: RequestId) -> Run:
@@ -124,6 +128,35 @@ class Scheduler:
         """The function is gone."""
         self._pool.retire(function, "the function was removed")
 
+    # --- environments by hand ---------------------------------------------------------------------------
+
+    def warm(self, version: Version, count: int) -> tuple[EnvironmentId, ...]:
+        """See that `count` environments are idle, beside those at work; those still to come.
+
+        Raises `ThrottledError` while it shuts down.
+        """
+        self._check_open()
+        return _ids(self._pool.warm_up(version, count))
+
+    def drain(self, function: FunctionName) -> None:
+        """Idle environments of a function go now, those at work when they are done. The next
+        invocation starts a new one.
+        """
+        self._pool.retire(function, "drained")
+
+    def recycle(
+        self, chosen: Callable[[EnvironmentId, FunctionName], bool]
+    ) -> tuple[tuple[EnvironmentId, ...], tuple[EnvironmentId, ...]]:
+        """Replace environments by new ones: the old ones, and the new ones, which are started.
+
+        Raises `ThrottledError` while it shuts down.
+        """
+        self._check_open()
+        old, new = self._pool.recycle(
+            lambda each: chosen(each.environment_id, each.version.name), "recycled"
+        )
+        return _ids(old), _ids(new)
+
     @property
     def in_progress(self) -> int:
         """Invocations accepted and not finished."""
@@ -135,6 +168,10 @@ class Scheduler:
         return tuple(sorted(found, key=lambda snapshot: snapshot.created_at))
 
     # --- inside ---------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closing or self._tasks is None:
+            raise ThrottledError("The workbench is shutting down.", reason="ShuttingDown")
 
     def _make(self, version: Version) -> ExecutionEnvironment:
         return ExecutionEnvironment(
@@ -207,3 +244,7 @@ class Scheduler:
         error = ThrottledError("The workbench is shutting down.", reason="ShuttingDown")
         for run in runs:
             self._give_up(run, error)
+
+
+def _ids(environments: Iterable[ExecutionEnvironment]) -> tuple[EnvironmentId, ...]:
+    return tuple(environment.environment_id for environment in environments)

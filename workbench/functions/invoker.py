@@ -19,7 +19,7 @@ from workbench.functions.reload import Reload
 from workbench.model.invocation import Acceptance, InvokeRequest
 from workbench.model.names import LATEST, RequestId, Target
 from workbench.model.settings import Settings
-from workbench.model.version import Version
+from workbench.model.version import Version, with_memory
 
 
 class Invoker:
@@ -43,12 +43,15 @@ class Invoker:
         version = self._reload.current_nowait(request.target.name)
         if version is None:
             version = await self._reload.current(request.target.name)
+        if request.memory_mb is not None:
+            version = with_memory(version, request.memory_mb)
         engine = self._keeper.engine or await self._keeper.ready()
         return engine.scheduler.invoke(
             version,
             self._acceptance(request, version),
             trace_id=request.trace_id or self._new_trace_id(),
             client_context=request.client_context,
+            cold=request.cold,
         )
 
     def check(self, request: InvokeRequest) -> None:

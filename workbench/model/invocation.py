@@ -56,6 +56,10 @@ class InvokeRequest:
     client_context: bytes | None = None
     """Decoded JSON of X-Amz-Client-Context."""
     trace_id: str | None = None
+    cold: bool = False
+    """In a new environment, which goes when the invocation is over."""
+    memory_mb: int | None = None
+    """With this much memory, and the CPU that goes with it, in place of what is configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ Invariant: it is immutable. Newer code is another `Version` with another digest,
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.model.container import Mount
@@ -80,3 +80,10 @@ def version_digest(
         "" if dependencies is None else str(dependencies.source),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def with_memory(version: Version, memory_mb: int) -> Version:
+    """The same with another memory size: another version, whose environments are its own."""
+    configuration = replace(version.configuration, memory_mb=memory_mb)
+    digest = version_digest(configuration, version.code, version.image, version.dependencies)
+    return replace(version, configuration=configuration, digest=digest)

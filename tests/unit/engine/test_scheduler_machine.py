@@ -172,13 +172,17 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     # --- what happens -----------------------------------------------------------------------------------
 
-    @rule(function=st.sampled_from(FUNCTIONS), timeout_s=st.sampled_from((1, 3, 30)))
-    def invoke(self, function: str, timeout_s: int) -> None:
+    @rule(
+        function=st.sampled_from(FUNCTIONS),
+        timeout_s=st.sampled_from((1, 3, 30)),
+        cold=st.booleans(),
+    )
+    def invoke(self, function: str, timeout_s: int, cold: bool) -> None:
         version = self.version(function, timeout_s)
         before = self.engine.scheduler.in_progress
         try:
             payload = f'{{"function":"{function}","code":"{self.codes[function]}"}}'
-            run = self.within(lambda: self.engine.invoke(version, payload.encode()))
+            run = self.within(lambda: self.engine.invoke(version, payload.encode(), cold=cold))
         except ThrottledError:
             assert before == CONCURRENCY
         else:
@@ -214,6 +218,26 @@ class SchedulerMachine(RuleBasedStateMachine):
     def remove_function(self, function: str) -> None:
         name = self.version(function, 3).name
         self.within(lambda: self.engine.scheduler.retire(name))
+        self.let_happen()
+
+    @rule(function=st.sampled_from(FUNCTIONS), count=st.integers(1, 4))
+    def warm(self, function: str, count: int) -> None:
+        version = self.version(function, 3)
+        self.within(lambda: self.engine.scheduler.warm(version, count))
+        self.let_happen()
+
+    @rule(function=st.sampled_from(FUNCTIONS))
+    def drain(self, function: str) -> None:
+        name = self.version(function, 3).name
+        self.within(lambda: self.engine.scheduler.drain(name))
+        self.let_happen()
+
+    @rule(function=st.sampled_from(FUNCTIONS))
+    def recycle(self, function: str) -> None:
+        old, new = self.within(
+            lambda: self.engine.scheduler.recycle(lambda _, name: name == function)
+        )
+        assert len(new) <= len(old)
         self.let_happen()
 
     @precondition(lambda self: self.engine.scheduler.in_progress)
