@@ -199,12 +199,14 @@ class FunctionNotReady(ConflictError):
 class ThrottledError(WorkbenchError):
     """Over a concurrency limit, or shutting down.
 
-    `reason` is Lambda's own word for it (`ConcurrentInvocationLimitExceeded`,
-    `ReservedFunctionConcurrentInvocationLimitExceeded`) or `ShuttingDown`.
+    `message` is what a caller of Lambda is told. `reason` is Lambda's own word for it
+    (`ConcurrentInvocationLimitExceeded`, `ReservedFunctionConcurrentInvocationLimitExceeded`) or
+    `ShuttingDown`. `detail` tells a person which limit it was, and where it is set.
     """
 
-    def __init__(self, message: str, *, reason: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, reason: str, detail: str | None = None) -> None:
+        super().__init__(message if detail is None else f"{message} {detail}")
+        self.message = message
         self.reason = reason
 
 

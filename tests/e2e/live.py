@@ -26,6 +26,7 @@ from workbench.facade.invocations import Run
 from workbench.facade.workbench import Workbench
 from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.function import FUNCTION_WIDE
 from workbench.model.invocation import InvocationRecord, InvokeRequest, LogEntry, Origin, Outcome
 from workbench.model.names import FunctionName, RequestId, target
 from workbench.model.settings import EngineKind
@@ -107,6 +108,19 @@ class Live:
             await told(feed, lambda v: isinstance(v, ProjectChanged) and name in v.functions)
         folder.parent.rmdir()
         return FunctionName(name)
+
+    async def reconfigure(self, name: str, **wide: Any) -> None:
+        """Other values for what is the function's and no version's, known when this returns."""
+        manifest = self.root / name / "function.toml"
+        before = self.workbench.catalog.function(name)
+        kept = [
+            line
+            for line in manifest.read_text().splitlines()
+            if line.split(" =")[0] not in FUNCTION_WIDE
+        ]
+        more = [f"{key} = {json.dumps(value)}" for key, value in wide.items()]
+        manifest.write_text("\n".join([*kept, *more]) + "\n")
+        await self.until(lambda: self.workbench.catalog.function(name) != before)
 
     async def actor(self, runtime: str, **manifest: Any) -> FunctionName:
         """The function of `acting`, shared by all tests that want it with the same `manifest`."""

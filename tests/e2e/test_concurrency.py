@@ -226,7 +226,7 @@ async def test_one_invocation_more_than_the_account_has_is_throttled(live: Live)
         for refused in (name, other):
             with pytest.raises(ThrottledError) as throttled:
                 await live.start(refused, {})
-            refusals.append((str(throttled.value), throttled.value.reason))
+            refusals.append((throttled.value.message, throttled.value.reason))
         in_progress = live.workbench.invocations.in_progress
         # a place that becomes free is anybody's
         await let_through(live, runs[:1], names[:1])
@@ -241,6 +241,34 @@ async def test_one_invocation_more_than_the_account_has_is_throttled(live: Live)
     assert len(await live.workbench.invocations.recent(name)) == LIMIT
     assert len(await live.workbench.invocations.recent(other)) == 1
     assert live.workbench.invocations.in_progress == 0
+
+
+async def test_what_one_has_reserved_no_other_gets_and_it_no_more(live: Live) -> None:
+    mine, other = await a_function(live, reserved_concurrency=3), await a_function(live)
+    own, rest = gates(3), gates(LIMIT - 3)
+
+    async with at_gates(live, other, *rest), at_gates(live, mine, *own):
+        refusals = []
+        for refused in (other, mine):
+            with pytest.raises(ThrottledError) as throttled:
+                await live.start(refused, {})
+            refusals.append((throttled.value.message, throttled.value.reason))
+        await live.reconfigure(mine, reserved_concurrency=0)
+        with pytest.raises(ThrottledError, match=f"{mine} is switched off"):
+            await live.start(mine, {})
+        kept = {e.environment_id for e in live.environments(mine)}
+    await live.reconfigure(mine, reserved_concurrency=1)
+    again = await live.invoke(mine, {"mark": "again"})
+
+    assert refusals == [
+        ("Rate Exceeded.", "ConcurrentInvocationLimitExceeded"),
+        ("Rate Exceeded.", "ReservedFunctionConcurrentInvocationLimitExceeded"),
+    ]
+    # saved twice, with invocations in progress: the same environments, and none of them new
+    assert (again.answer["mark"], again.answer["calls"]) == ("again", 2)
+    assert again.record.environment_id in kept
+    assert {e.environment_id for e in live.environments(mine)} == kept
+    await live.reconfigure(mine)
 
 
 async def test_every_end_gives_its_place_back(live: Live) -> None:

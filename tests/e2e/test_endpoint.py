@@ -84,6 +84,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     project.add("quick", runtime=RUNTIME, manifest="timeout_s = 1\n")
     held = f'{AT_GATE}\ndef handler(event, context):\n    at_gate("gate")\n'
     project.add("held", runtime=RUNTIME, app=held, manifest="timeout_s = 300\n")
+    project.add("off", runtime=RUNTIME, manifest="reserved_concurrency = 0\n")
     (project.root / "workbench.toml").write_text("[account]\nconcurrency = 2\n")
     assert project.run("build", "orders", timeout_s=900).code == 0
     with project.serving() as (_, address):
@@ -277,6 +278,17 @@ def test_a_throttle_is_a_429(served: Served) -> None:
     assert refusal == (429, "TooManyRequestsException", "Rate Exceeded.")
     assert refused.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
     assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+
+
+def test_a_function_that_is_switched_off_is_throttled(served: Served) -> None:
+    with pytest.raises(served.client.exceptions.TooManyRequestsException) as refused:
+        served.invoke(FunctionName="off")
+    response = refused.value.response
+
+    assert response["Error"] == {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}
+    assert response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
 
 
 # --- who may ask ------------------------------------------------------------------------------------------

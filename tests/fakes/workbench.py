@@ -18,6 +18,7 @@ from tests.fakes.versions import a_runtime
 from workbench.clock import SystemClock
 from workbench.config.events import EventFiles
 from workbench.config.scaffold import create_function
+from workbench.engine.concurrency import Ledger
 from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
 from workbench.errors import DriverError, WorkbenchError
@@ -147,14 +148,19 @@ class AlwaysThere:
 class UnchangingFiles:
     """A project whose files nobody edits."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, settings: Settings) -> None:
         self._project = project
+        self._settings = settings
 
     def read(self) -> Project:
         return self._project
 
     def read_function(self, folder: Path) -> Function | None:
         return next((f for f in self._project.functions if f.folder == folder), None)
+
+    @property
+    def concurrency(self) -> int:
+        return self._settings.limits.concurrency
 
 
 async def _all_well() -> tuple[Finding, ...]:
@@ -211,7 +217,7 @@ async def fake_house(
     driver = FakeDriver(clock, Behaviour(programs=(obedient,)))
     images = OneImage()
     runtimes = {RuntimeName("python3.13"): a_runtime()}
-    files = UnchangingFiles(Project(root=root, functions=functions))
+    files = UnchangingFiles(Project(root=root, functions=functions), settings)
     async with open_store(
         state, bus=bus, clock=clock, settings=settings, kind=InstanceKind.CLI
     ) as store:
@@ -226,9 +232,11 @@ async def fake_house(
             labels=(),
         )
 
+        ledger = Ledger(limit=settings.limits.concurrency)
+
         @asynccontextmanager
         async def open_engine() -> AsyncIterator[OpenEngine]:
-            async with driver.open(), Scheduler(surroundings).open() as scheduler:
+            async with driver.open(), Scheduler(surroundings, ledger=ledger).open() as scheduler:
                 yield OpenEngine(
                     kind="fake",
                     version="1",
@@ -247,6 +255,7 @@ async def fake_house(
             preparation=preparation,
             keeper=keeper,
             reader=files,
+            ledger=ledger,
             bus=bus,
             clock=clock,
             timeouts=settings.timeouts,

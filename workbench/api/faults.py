@@ -111,6 +111,8 @@ def refused(error: WorkbenchError, *, request_id: RequestId, settings: Settings)
 
 
 def _message(error: WorkbenchError, settings: Settings) -> str:
+    if isinstance(error, ThrottledError):
+        return error.message
     if not isinstance(error, FunctionNotFound):
         return str(error)
     # Source: recorded; a call without a qualifier is told of $LATEST.

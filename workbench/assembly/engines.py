@@ -191,7 +191,8 @@ def _scheduler(site: Site, driver: ContainerDriver) -> AbstractAsyncContextManag
             settings=site.settings,
             starts=asyncio.Semaphore(site.settings.limits.parallel_starts),
             labels=site.labels,
-        )
+        ),
+        ledger=site.ledger,
     ).open()
 
 

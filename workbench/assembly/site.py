@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workbench.clock import Clock
 from workbench.config.locations import host_id
+from workbench.engine.concurrency import Ledger
 from workbench.model.names import RuntimeName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings
@@ -25,6 +26,7 @@ class Site:
     runtimes: Mapping[RuntimeName, Runtime]
     settings: Settings
     store: Store
+    ledger: Ledger
     bus: Bus
     clock: Clock
 

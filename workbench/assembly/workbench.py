@@ -19,6 +19,7 @@ from workbench.config.locations import state_folder
 from workbench.config.runtimes import load_runtimes, runtimes_folder
 from workbench.config.scaffold import create_function
 from workbench.config.settings import Overrides
+from workbench.engine.concurrency import Ledger
 from workbench.facade.catalog import Catalog
 from workbench.facade.doctor import Doctor
 from workbench.facade.environments import Environments
@@ -71,6 +72,7 @@ async def open_workbench(
             runtimes=runtimes,
             settings=settings,
             store=store,
+            ledger=Ledger(limit=settings.limits.concurrency),
             bus=bus,
             clock=clock,
         )
@@ -100,6 +102,7 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
         preparation=preparation,
         keeper=keeper,
         reader=reader,
+        ledger=site.ledger,
         bus=site.bus,
         clock=site.clock,
         timeouts=site.settings.timeouts,

@@ -23,8 +23,9 @@ from workbench.config.patterns import matcher
 from workbench.config.settings import Overrides, read_settings
 from workbench.config.toml_file import read_toml
 from workbench.config.variables import NOTHING, Layer, env_layer, label_of, toml_layer
-from workbench.errors import InvalidParameter
-from workbench.model.function import Function, Problem, Project
+from workbench.errors import InvalidParameter, WorkbenchError
+from workbench.model.concurrency import share_out
+from workbench.model.function import Function, Problem, Project, reservations
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings
@@ -78,7 +79,7 @@ def read_project(
     return ProjectFiles(
         project=Project(
             root=root,
-            functions=tuple(sorted(_told_apart(functions), key=lambda function: function.name)),
+            functions=_all_told(functions, file.settings.limits.concurrency),
             problems=complaints.result(),
         ),
         settings=file.settings,
@@ -104,7 +105,8 @@ def read_function(
         _Found(folder, entries), root=root, inherited=files.inherited, runtimes=runtimes
     )
     others = [other for other in files.project.functions if other.folder != folder]
-    return next(told for told in _told_apart([function, *others]) if told.folder == folder)
+    told = _all_told([function, *others], files.settings.limits.concurrency)
+    return next(each for each in told if each.folder == folder)
 
 
 class ProjectReader:
@@ -132,6 +134,11 @@ class ProjectReader:
     def read_function(self, folder: Path) -> Function | None:
         """One function; `None` when the folder has no manifest any more."""
         return read_function(folder, files=self.files, runtimes=self._runtimes)
+
+    @property
+    def concurrency(self) -> int:
+        """The account's limit, as last read."""
+        return self.files.settings.limits.concurrency
 
 
 # --- looking for them --------------------------------------------------------------------------------
@@ -283,6 +290,26 @@ def _unreadable(path: Path, error: OSError) -> Function:
     )
 
 
+def _all_told(functions: Iterable[Function], limit: int) -> tuple[Function, ...]:
+    """`functions`, sorted by name, with what is wrong only because of others among them."""
+    told = sorted(_told_apart(functions), key=lambda function: function.name)
+    refused = share_out(limit, reservations(told), {}).refused
+    return tuple(
+        _told_of_refusal(each, refused[each.name]) if each.name in refused else each
+        for each in told
+    )
+
+
+def _told_of_refusal(function: Function, refusal: WorkbenchError) -> Function:
+    complaints = Complaints(function.folder / MANIFEST)
+    complaints.take(function.problems)
+    complaints.warn(
+        f"{refusal} The function runs without the reservation.",
+        line=_line_of("reserved_concurrency", function.folder),
+    )
+    return replace(function, problems=complaints.result())
+
+
 def _told_apart(functions: Iterable[Function]) -> list[Function]:
     """`functions`, of which those with one name each have a problem that names the others."""
     by_name: defaultdict[FunctionName, list[Function]] = defaultdict(list)
@@ -301,15 +328,15 @@ def _told_apart(functions: Iterable[Function]) -> list[Function]:
                 f"Another function is named {name} too: "
                 f"{', '.join(str(folder / MANIFEST) for folder in sorted(others))}. "
                 "Give one of them another name.",
-                line=_name_line(function.folder),
+                line=_line_of("name", function.folder),
             )
             told.append(replace(function, problems=complaints.result()))
     return told
 
 
-def _name_line(folder: Path) -> int | None:
-    """Where a manifest gives the name; read again, because two functions rarely share one."""
+def _line_of(key: str, folder: Path) -> int | None:
+    """Where a manifest gives a key; read again, because functions rarely disturb each other."""
     try:
-        return read_toml(folder / MANIFEST).line(("name",))
+        return read_toml(folder / MANIFEST).line((key,))
     except FileNotFoundError:
         return None

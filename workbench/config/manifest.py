@@ -14,7 +14,7 @@ from typing import Any
 from workbench.config.complaints import Complaints, quoted, unknown
 from workbench.config.files import read_bytes
 from workbench.config.handler import check_handler
-from workbench.config.keys import Choice, Keys, Table, Text, TextList, Whole, read_keys
+from workbench.config.keys import Choice, Keys, Number, Table, Text, TextList, Whole, read_keys
 from workbench.config.patterns import good_patterns
 from workbench.config.toml_file import Document
 from workbench.config.variables import NOTHING, Layer, merged, runtime_layer, too_large
@@ -25,6 +25,9 @@ from workbench.model.runtime import Runtime
 from workbench.model.terminal_text import plain, safe
 
 MANIFEST = "function.toml"
+
+MOST_CONCURRENCY = 100_000
+KEEP_ALIVE = Number(minimum=0, maximum=86_400, unit=" seconds")
 
 # Source of ranges and forms: Lambda API reference, CreateFunction.
 SHARED_KEYS: Keys = {
@@ -44,12 +47,21 @@ SHARED_KEYS: Keys = {
         allowed="an image reference, such as registry.example/name:tag",
         pattern=re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/@-]{0,511}"),
     ),
+    "reserved_concurrency": Whole(minimum=0, maximum=MOST_CONCURRENCY),
+    "keep_alive_s": KEEP_ALIVE,
     "environment": Table(allowed="a table of variables"),
     "ignore": TextList(allowed="an array of patterns as in .gitignore"),
 }
 """Keys that a function and `[defaults]` have alike."""
 
-_AS_THEY_ARE = ("memory_mb", "timeout_s", "ephemeral_storage_mb", "image")
+_AS_THEY_ARE = (
+    "memory_mb",
+    "timeout_s",
+    "ephemeral_storage_mb",
+    "image",
+    "reserved_concurrency",
+    "keep_alive_s",
+)
 """Keys whose values go into the configuration unchanged."""
 
 MANIFEST_KEYS: Keys = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from workbench.config.complaints import Complaints, quoted, unknown
 from workbench.config.keys import Choice, Flag, Keys, Number, Text, TextList, Whole, read_keys
-from workbench.config.manifest import SHARED_KEYS, Inherited
+from workbench.config.manifest import KEEP_ALIVE, MOST_CONCURRENCY, SHARED_KEYS, Inherited
 from workbench.config.patterns import good_patterns
 from workbench.config.toml_file import Document, empty, read_toml
 from workbench.config.variables import NOTHING, env_layer, toml_layer
@@ -41,11 +41,11 @@ SETTINGS_KEYS: Mapping[str, Keys] = {
             allowed="a region, such as eu-central-1",
             pattern=re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}", re.ASCII),
         ),
-        "concurrency": Whole(minimum=1, maximum=100_000),
+        "concurrency": Whole(minimum=1, maximum=MOST_CONCURRENCY),
     },
     "engine": {
         "kind": Choice(words=tuple(EngineKind)),
-        "keep_alive_s": Number(minimum=0, maximum=86_400, unit=_SECONDS),
+        "keep_alive_s": KEEP_ALIVE,
         "memory_limits": Flag(),
         "parallel_starts": Whole(minimum=1, maximum=64),
     },
@@ -74,7 +74,10 @@ SETTINGS_KEYS: Mapping[str, Keys] = {
 """Every table of workbench.toml and its keys."""
 
 _BELONGS_IN = {
-    key: f"[{table}]" for table, keys in SETTINGS_KEYS.items() for key in keys if key != "ignore"
+    key: f"[{table}]"
+    for table, keys in reversed(tuple(SETTINGS_KEYS.items()))  # of a key in two, the first is told
+    for key in keys
+    if key != "ignore"
 }
 
 

@@ -115,6 +115,7 @@ class ExecutionEnvironment:
         self._figures = Figures()
         self._invocations = 0
         self._idle_until: datetime | None = None
+        self._keep_alive_s = self._kept_alive_s(version.configuration.keep_alive_s)
 
         self._run: Run | None = None
         self._verdict: Outcome | None = None
@@ -303,6 +304,17 @@ class ExecutionEnvironment:
         self._conclude(self._retire_cause or "The environment was removed.")
         self._log.flush(self._clock.now(), ended=True)
         self._move(Trigger.RETIRED, self._retire_cause)
+
+    def keep_alive(self, own_s: float | None) -> None:
+        """Stay for so long when idle, from now on; `None`: as the project has it."""
+        keep_s = self._kept_alive_s(own_s)
+        if keep_s == self._keep_alive_s:
+            return
+        self._keep_alive_s = keep_s
+        if self.available:
+            self._idle_until = self._clock.now() + timedelta(seconds=keep_s)
+            self._wait_for_work()
+            self._announce(None)
 
     # --- an invocation --------------------------------------------------------------------------
 
@@ -627,9 +639,16 @@ class ExecutionEnvironment:
             return
         self._owner.on_available(self)
         if self.available and self._run is None:
-            keep_s = self._with.settings.keep_alive_s
-            at_s = self._clock.monotonic() + keep_s
-            self._set_timer(at_s, lambda: self.retire(f"idle for {keep_s:.0f} s"))
+            self._wait_for_work()
+
+    def _wait_for_work(self) -> None:
+        """Go when none has come for as long as the function's environments are kept."""
+        keep_s = self._keep_alive_s
+        at_s = self._clock.monotonic() + keep_s
+        self._set_timer(at_s, lambda: self.retire(f"idle for {keep_s:.0f} s"))
+
+    def _kept_alive_s(self, own_s: float | None) -> float:
+        return self._with.settings.keep_alive_s if own_s is None else own_s
 
     # --- small things -----------------------------------------------------------------------------
 
@@ -656,7 +675,7 @@ class ExecutionEnvironment:
     def _move(self, trigger: Trigger, cause: str | None = None) -> None:
         self.state = next_state(self.state, trigger)
         self._changed_at = now = self._clock.now()
-        keep = timedelta(seconds=self._with.settings.keep_alive_s)
+        keep = timedelta(seconds=self._keep_alive_s)
         self._idle_until = now + keep if self.state in _WAITING else None
         self._announce(cause)
 

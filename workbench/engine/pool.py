@@ -163,6 +163,14 @@ class Pool:
             self._thin_out(shelf, cause)
         return was_in_use
 
+    def reconfigure(self, version: Version) -> None:
+        """As `version` has it now, which is no other code: environments stay."""
+        shelf = self._shelves.get(self._key(version))
+        if shelf is not None:
+            shelf.version = version
+            for environment in list(shelf.environments):
+                environment.keep_alive(version.configuration.keep_alive_s)
+
     def retire(self, function: FunctionName, cause: str) -> None:
         """The function is gone: as `supersede`, with nothing in its place."""
         for (name, _, _), shelf in list(self._shelves.items()):

@@ -27,10 +27,11 @@ from workbench.model.version import Version
 class Scheduler:
     """Everything that runs, and the one way to run more."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, *, ledger: Ledger | None = None) -> None:
+        """`ledger` is shared with whoever shares the account's concurrency out."""
         self._with = surroundings
         self._settings = surroundings.settings
-        self._ledger = Ledger(limit=self._settings.limits.concurrency)
+        self._ledger = ledger or Ledger(limit=self._settings.limits.concurrency)
         self._pool = Pool(make=self._make, launch=self._launch, give_up=self._give_up)
         self._runs: dict[RequestId, Run] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -67,11 +68,11 @@ class Scheduler:
         accepted then.
         """
         self._check_open()
-        self._ledger.lease(acceptance.function)
+        self._ledger.lease(acceptance.function, acceptance.version)
         try:
             self._with.journal.accepted(acceptance)
         except BaseException:
-            self._ledger.release(acceptance.function)
+            self._ledger.release(acceptance.function, acceptance.version)
             raise
         run = Run(
             acceptance,
@@ -123,6 +124,10 @@ class Scheduler:
         was_in_use = self._pool.supersede(version, "newer code")
         if was_in_use and warm and not self._closing:
             self._pool.warm(version)
+
+    def reconfigure(self, version: Version) -> None:
+        """What is the function's and no version's has changed (`FUNCTION_WIDE`): environments stay."""
+        self._pool.reconfigure(version)
 
     def retire(self, function: FunctionName) -> None:
         """The function is gone."""
@@ -217,7 +222,7 @@ class Scheduler:
 
     def _forget(self, run: Run) -> None:
         del self._runs[run.acceptance.request_id]
-        self._ledger.release(run.acceptance.function)
+        self._ledger.release(run.acceptance.function, run.acceptance.version)
         if not self._runs:
             self._no_runs.set()
 

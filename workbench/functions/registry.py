@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workbench.errors import FunctionNotFound, WorkbenchError
 from workbench.functions.debounce import Burst
-from workbench.model.function import Function, Project
+from workbench.model.function import Function, Project, reservations
 from workbench.model.names import FunctionName
 from workbench.model.version import Version
 
@@ -50,6 +50,16 @@ class Registry:
     def entries(self) -> tuple[Entry, ...]:
         """Sorted by name."""
         return tuple(self._entries.values())
+
+    def reservations(self) -> dict[FunctionName, int]:
+        """What every function reserves; one whose manifest is broken keeps what it had."""
+        found = reservations(entry.function for entry in self._entries.values())
+        for name, entry in self._entries.items():
+            if entry.function.configuration is None and entry.version is not None:
+                kept = entry.version.configuration.reserved_concurrency
+                if kept is not None:
+                    found[name] = kept
+        return found
 
     def entry(self, name: FunctionName) -> Entry:
         """One function. Raises `FunctionNotFound`."""

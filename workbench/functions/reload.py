@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from workbench.clock import Clock
+from workbench.engine.concurrency import Ledger
 from workbench.errors import FunctionNotFound, InvalidManifest, WorkbenchError
 from workbench.functions.code import IgnoredPaths
 from workbench.functions.debounce import HALF_SAVED_S, Burst, has_content
@@ -43,6 +44,11 @@ class ProjectReader(Protocol):
         """One function; `None` when the folder has no manifest any more."""
         ...
 
+    @property
+    def concurrency(self) -> int:
+        """The account's limit, as last read."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Change:
@@ -64,6 +70,7 @@ class Reload:
         preparation: Preparation,
         keeper: EngineKeeper,
         reader: ProjectReader,
+        ledger: Ledger,
         bus: Bus,
         clock: Clock,
         timeouts: Timeouts,
@@ -72,6 +79,7 @@ class Reload:
         self._preparation = preparation
         self._keeper = keeper
         self._reader = reader
+        self._ledger = ledger
         self._bus = bus
         self._clock = clock
         self._timeouts = timeouts
@@ -80,6 +88,7 @@ class Reload:
         self._stirred = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._children: set[asyncio.Task[None]] = set()
+        self._reserve()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Reload]:
@@ -255,16 +264,20 @@ class Reload:
             return
         if function != entry.function:
             self._registry.replace_function(function)
+            if self._reserve():  # others may fit now, or no more: that is told of them too
+                self._project_burst = _stretched(self._project_burst, self._clock.monotonic())
+                self._stirred.set()
             self._bus.publish(ProjectChanged(functions=(function.name,)))
         runnable(function)
         old = entry.version
         version = await self._preparation.prepare(function)
         entry.failure = None
-        if old is not None and old.digest == version.digest:
-            return
         entry.version = version
         engine = self._keeper.engine
         if old is None or engine is None:
+            return
+        if old.digest == version.digest:
+            engine.scheduler.reconfigure(version)
             return
         engine.scheduler.supersede(version, warm=True)
         self._bus.publish(
@@ -280,6 +293,7 @@ class Reload:
         project = await asyncio.to_thread(self._reader.read)
         before = {entry.function.name for entry in self._registry.entries}
         changed = self._registry.adopt(project)
+        self._reserve()
         engine = self._keeper.engine
         for name in changed:
             try:
@@ -292,6 +306,12 @@ class Reload:
                 self._start(entry)
         if changed:
             self._bus.publish(ProjectChanged(functions=changed))
+
+    def _reserve(self) -> bool:
+        """What functions reserve is theirs from now on. True: that is something else than before."""
+        before = self._ledger.shared_out
+        after = self._ledger.reserve(self._registry.reservations(), limit=self._reader.concurrency)
+        return before != after
 
     async def _take_events(self, name: FunctionName) -> None:
         try:

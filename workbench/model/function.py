@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -88,6 +89,18 @@ class FunctionConfiguration:
     layers: tuple[str, ...] = ()
     image: str | None = None
     """An image used instead of the one built for the runtime."""
+    reserved_concurrency: int | None = None
+    """Invocations at the same time that are the function's own: it always gets them, and never more.
+    0: it gets none. `None`: it shares with all that reserve nothing.
+    """
+    keep_alive_s: float | None = None
+    """An environment idle for this long is retired; `None`: as the project has it."""
+
+
+FUNCTION_WIDE = frozenset({"reserved_concurrency", "keep_alive_s"})
+"""What is the function's and no version's: changing it replaces no environment. Source: Lambda
+Developer Guide, "Reserved concurrency"; `keep_alive_s` is ours.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +124,16 @@ class Function:
     def broken(self) -> bool:
         """It cannot be invoked as it stands."""
         return any(problem.severity is Severity.ERROR for problem in self.problems)
+
+
+def reservations(functions: Iterable[Function]) -> dict[FunctionName, int]:
+    """What the functions that can be read reserve of the account's concurrency."""
+    return {
+        function.name: function.configuration.reserved_concurrency
+        for function in functions
+        if function.configuration is not None
+        and function.configuration.reserved_concurrency is not None
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

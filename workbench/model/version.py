@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.model.container import Mount
-from workbench.model.function import FunctionConfiguration
+from workbench.model.function import FUNCTION_WIDE, FunctionConfiguration
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.runtime import Runtime
 
@@ -72,7 +72,7 @@ def version_digest(
         *(
             str(getattr(configuration, name))
             for name in configuration.__slots__
-            if name != "variables"
+            if name != "variables" and name not in FUNCTION_WIDE
         ),
         *(f"{variable.name}={variable.value}" for variable in configuration.variables),
         code.digest,

@@ -207,3 +207,15 @@ def test_on_a_terminal_hostile_output_is_harmless(project: Project) -> None:
     last = ended.text.rstrip().splitlines()[-1]
     assert last.startswith("\x1b[2mREPORT RequestId: ")
     assert last.endswith(" ms\t\x1b[0m")
+
+
+def test_a_function_that_is_switched_off_is_throttled(project: Project) -> None:
+    project.add("off", manifest="reserved_concurrency = 0\n")
+
+    ended = project.run("invoke", "off")
+
+    assert (ended.code, ended.out) == (3, b"")
+    assert (
+        "workbench: Rate Exceeded. off is switched off: it has reserved_concurrency = 0."
+        in ended.err
+    )

@@ -17,6 +17,7 @@ from tests.fakes.journal import RecordingJournal
 from tests.fakes.runtime import FakeRuntime
 from tests.fakes.versions import a_runtime
 from workbench.clock import SystemClock
+from workbench.engine.concurrency import Ledger
 from workbench.engine.environment import Surroundings
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
@@ -58,7 +59,9 @@ async def answer_from_folder(runtime: FakeRuntime) -> None:
 
 
 class FolderReader:
-    """Reads `function.toml` as one line: the timeout, or something broken. `image` names one of its own."""
+    """Reads `function.toml` as words: the timeout, and `reserved=` and `keep=` where they are set; or
+    something broken. `image` names one of its own.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -68,6 +71,10 @@ class FolderReader:
         functions = (self.read_function(folder) for folder in folders)
         return Project(root=self._root, functions=tuple(f for f in functions if f is not None))
 
+    @property
+    def concurrency(self) -> int:
+        return 1000
+
     def read_function(self, folder: Path) -> Function | None:
         manifest = folder / "function.toml"
         name = FunctionName(folder.name)
@@ -75,7 +82,9 @@ class FolderReader:
             text = manifest.read_text().strip()
         except OSError:
             return None
-        if not text.isdigit():
+        timeout, *words = text.split() or [""]
+        wide = dict(word.split("=") for word in words if "=" in word)
+        if not timeout.isdigit() or len(wide) < len(words):
             problem = Problem(path=manifest, line=1, message=f"{text!r} is no timeout.")
             return Function(name=name, folder=folder, configuration=None, problems=(problem,))
         image = folder / "image"
@@ -86,7 +95,9 @@ class FolderReader:
                 name=name,
                 runtime=RuntimeName("python3.13"),
                 handler="app.handler",
-                timeout_s=int(text),
+                timeout_s=int(timeout),
+                reserved_concurrency=int(wide["reserved"]) if "reserved" in wide else None,
+                keep_alive_s=float(wide["keep"]) if "keep" in wide else None,
                 image=image.read_text() if image.exists() else None,
             ),
             ignored_paths=("*.md",),
@@ -191,6 +202,7 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
     clock, bus, settings = SystemClock(), Bus(), Settings()
     driver = FakeDriver(clock, Behaviour(programs=(answer_from_folder,)))
     images = Images()
+    ledger = Ledger(limit=1000)
     surroundings = Surroundings(
         driver=driver,
         endpoints=Endpoints(limits=settings.limits),
@@ -204,7 +216,7 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
 
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[OpenEngine]:
-        async with driver.open(), Scheduler(surroundings).open() as scheduler:
+        async with driver.open(), Scheduler(surroundings, ledger=ledger).open() as scheduler:
             yield OpenEngine(
                 kind="fake",
                 version="1",
@@ -228,6 +240,7 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
         preparation=preparation,
         keeper=keeper,
         reader=reader,
+        ledger=ledger,
         bus=bus,
         clock=clock,
         timeouts=settings.timeouts,

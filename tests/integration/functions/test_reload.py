@@ -6,13 +6,14 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.integration.functions.stage import stage, write
 from workbench.clock import SystemClock
-from workbench.errors import BuildFailed, FunctionNotFound, FunctionNotReady
+from workbench.errors import BuildFailed, FunctionNotFound, FunctionNotReady, ThrottledError
 from workbench.functions.watch import watch
 from workbench.model.names import FunctionName
 from workbench.model.telemetry import CodeReloaded, EventsChanged, ProjectChanged, ReloadRejected
@@ -452,3 +453,53 @@ async def test_a_caller_that_goes_away_does_not_stop_the_preparation(
             caller.cancel()
 
         assert await on.call() == b'"ok"'
+
+
+# --- what is the function's and no version's --------------------------------------------------------------
+
+
+async def test_reserving_and_keeping_replace_no_environment(tmp_path: Path) -> None:
+    root, state = tmp_path / "project", tmp_path / "state"
+    root.mkdir()
+    write(root, "orders", '"one"')
+    async with stage(root, state) as here:
+        await (await here.start()).record()
+        (before,) = here.scheduler.snapshots()
+
+        (root / "orders" / "function.toml").write_text("30 reserved=0 keep=7000")
+        await here.hear(ProjectChanged)
+        with pytest.raises(ThrottledError, match="orders is switched off"):
+            await here.call()
+        (kept,) = here.scheduler.snapshots()
+
+        (root / "orders" / "function.toml").write_text("30 reserved=1 keep=7000")
+        await here.hear(ProjectChanged)
+        assert await here.call() == b'"one"'
+        (after,) = here.scheduler.snapshots()
+        assert len(here.driver.containers) == 1
+
+    assert before.environment_id == kept.environment_id == after.environment_id
+    assert kept.idle_until is not None
+    assert kept.idle_until - kept.changed_at > timedelta(seconds=6000)
+    assert before.idle_until is not None
+    assert before.idle_until - before.changed_at == timedelta(seconds=600)
+
+
+async def test_a_broken_manifest_keeps_what_the_function_has_reserved(tmp_path: Path) -> None:
+    root, state = tmp_path / "project", tmp_path / "state"
+    root.mkdir()
+    write(root, "orders", '"one"', manifest="30 reserved=1")
+    async with stage(root, state) as here:
+        assert await here.call() == b'"one"'
+        (root / "orders" / "function.toml").write_text("no timeout")
+        await here.hear(ReloadRejected)
+
+        slow = await here.start("orders", b'"slow"')
+        with pytest.raises(ThrottledError, match="1 invocations at a time"):
+            await here.start("orders")
+        assert (await slow.outcome()).payload == b'"one"'
+
+        (root / "orders" / "function.toml").unlink()
+        while here.registry.reservations():
+            await here.hear(ProjectChanged)
+        assert here.registry.project.functions == ()

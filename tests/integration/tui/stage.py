@@ -21,6 +21,7 @@ from workbench.config.discovery import ProjectReader
 from workbench.config.events import EventFiles
 from workbench.config.runtimes import load_runtimes, runtimes_folder
 from workbench.config.scaffold import create_function
+from workbench.engine.concurrency import Ledger
 from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
 from workbench.errors import BuildFailed, DriverError, EngineUnreachable, WorkbenchError
@@ -247,13 +248,15 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             labels=(),
         )
 
+        ledger = Ledger(limit=settings.limits.concurrency)
+
         @asynccontextmanager
         async def open_engine() -> AsyncIterator[OpenEngine]:
             if setting.opening:
                 await asyncio.Event().wait()
             if setting.refused is not None:
                 raise setting.refused
-            async with driver.open(), Scheduler(surroundings).open() as scheduler:
+            async with driver.open(), Scheduler(surroundings, ledger=ledger).open() as scheduler:
                 yield OpenEngine(
                     kind=setting.kind,
                     version="20.10",
@@ -272,6 +275,7 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             preparation=preparation,
             keeper=keeper,
             reader=reader,
+            ledger=ledger,
             bus=bus,
             clock=wall,
             timeouts=settings.timeouts,

@@ -13,8 +13,8 @@ from workbench.model.function import Architecture, FunctionConfiguration
 from workbench.model.names import FunctionName, RuntimeName
 
 KNOWN = (
-    "architecture, description, environment, ephemeral_storage_mb, handler, ignore, image, layers, "
-    "memory_mb, name, runtime, timeout_s"
+    "architecture, description, environment, ephemeral_storage_mb, handler, ignore, image, "
+    "keep_alive_s, layers, memory_mb, name, reserved_concurrency, runtime, timeout_s"
 )
 
 
@@ -37,6 +37,8 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
         memory_mb = 1769
         timeout_s = 900
         ephemeral_storage_mb = 10240
+        reserved_concurrency = 0
+        keep_alive_s = 1.5
         architecture = "arm64"
         description = "Takes orders."
         image = "registry.example:5000/orders@sha256:abc"
@@ -57,6 +59,8 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
     assert configuration.memory_mb == 1769
     assert configuration.timeout_s == 900
     assert configuration.ephemeral_storage_mb == 10240
+    assert configuration.reserved_concurrency == 0
+    assert configuration.keep_alive_s == 1.5
     assert configuration.architecture is Architecture.ARM64
     assert configuration.description == "Takes orders."
     assert configuration.image == "registry.example:5000/orders@sha256:abc"
@@ -72,7 +76,6 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
         ("Timeout_S = 3", 'Unknown key "Timeout_S"; did you mean timeout_s?'),
         ("env = {}", 'Unknown key "env"; did you mean environment?'),
         ("zzz = 1", f'Unknown key "zzz"; allowed: {KNOWN}.'),
-        ("reserved_concurrency = 1", f'Unknown key "reserved_concurrency"; allowed: {KNOWN}.'),
         ("[tracing]", f'Unknown key "tracing"; allowed: {KNOWN}.'),
         (
             "memory_mb = 127",

@@ -181,7 +181,8 @@ def test_what_cannot_be_set_is_on_purpose() -> None:
             2,
             (
                 'Unknown key "name" in [defaults]; allowed: architecture, description, environment, '
-                "ephemeral_storage_mb, handler, image, layers, memory_mb, runtime, timeout_s."
+                "ephemeral_storage_mb, handler, image, keep_alive_s, layers, memory_mb, "
+                "reserved_concurrency, runtime, timeout_s."
             ),
         ),
         (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -305,6 +307,25 @@ async def test_idle_until_says_when_it_goes() -> None:
         (environment,) = engine.environments
         assert environment.idle_until is None
         assert environment.invocation == run.acceptance.request_id
+
+
+async def test_a_function_has_a_keep_alive_of_its_own_that_may_change() -> None:
+    async with open_engine() as engine:
+        usual = a_version("orders")
+        brief = replace(usual, configuration=replace(usual.configuration, keep_alive_s=5))
+        await engine.call(brief)
+        await engine.clock.sleep(4)
+        assert len(engine.driver.running) == 1
+        engine.scheduler.reconfigure(usual)  # as the project has it: 600 s from now
+        assert engine.environments[0].idle_until == engine.clock.now() + timedelta(seconds=600)
+        await engine.clock.sleep(599)
+        assert len(engine.driver.running) == 1
+
+        engine.scheduler.reconfigure(brief)
+        await engine.clock.sleep(6)
+        assert engine.driver.running == []
+    causes = {each.cause for each in engine.heard(EnvironmentChanged) if each.cause}
+    assert causes == {"idle for 5 s"}
 
 
 async def test_an_invocation_at_the_moment_of_expiry_is_served() -> None:

@@ -11,6 +11,7 @@ from tests.fakes.clock import EPOCH
 from tests.fakes.versions import a_variable, a_version, an_acceptance
 from workbench.model.container import Mount
 from workbench.model.function import (
+    FUNCTION_WIDE,
     Architecture,
     Function,
     FunctionConfiguration,
@@ -54,8 +55,13 @@ def test_every_change_of_the_configuration_is_another_version(change: dict[str, 
     assert digest(replace(changed)) == digest(changed)
 
 
+def test_what_is_the_functions_and_no_versions_makes_no_other_version() -> None:
+    changed = replace(USUAL.configuration, reserved_concurrency=3, keep_alive_s=5.0)
+    assert digest(changed) == digest(USUAL.configuration)
+
+
 def test_every_field_of_the_configuration_is_tried() -> None:
-    tried = {name for change in CHANGES.values() for name in change}
+    tried = {name for change in CHANGES.values() for name in change} | FUNCTION_WIDE
     assert set(FunctionConfiguration.__slots__) - tried == {"name", "runtime"}
 
 
