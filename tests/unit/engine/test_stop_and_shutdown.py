@@ -308,7 +308,7 @@ async def test_over_the_limit_an_invocation_is_refused_and_leaves_no_trace() -> 
         with pytest.raises(ThrottledError) as caught:
             engine.invoke()
         assert caught.value.reason == "ConcurrentInvocationLimitExceeded"
-        assert str(caught.value) == "Rate Exceeded."
+        assert caught.value.message == "Rate Exceeded."
         assert len(engine.journal.acceptances) == 2
         for run in runs:
             await run.record()
