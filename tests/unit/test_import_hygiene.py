@@ -71,3 +71,26 @@ def test_the_model_needs_nothing_but_python() -> None:
 def test_help_waits_for_no_large_library() -> None:
     large = ("aiohttp", "docker", "rich", "sqlite3", "textual", "tomli", "watchdog")
     assert dragged_in(["workbench.cli.main"], large) == {}
+
+
+def test_the_first_paint_waits_for_nothing_that_it_does_not_show() -> None:
+    later = (
+        "aiohttp",
+        "docker",
+        "markdown_it",
+        "requests",
+        "rich.progress",
+        "workbench.api",
+        "workbench.cli.commands.replay",
+        "workbench.docker",
+        "workbench.engine.scheduler",
+        "workbench.facade.replay",
+        "workbench.runtime_api.server",
+        "workbench.tui.overlays.help",
+        "workbench.tui.overlays.jump",
+        "workbench.tui.overlays.picker",
+        "workbench.tui.overlays.prompt",
+        "workbench.tui.overlays.question",
+    )
+    screen = ["workbench.cli.main", "workbench.cli.commands.start", "workbench.tui.app"]
+    assert dragged_in(screen, later) == {}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.cli.exits import Exit, exit_of, root_cause
+from workbench.cli.loading import loading
 from workbench.cli.output import (
     Output,
     OutputFailed,
@@ -54,13 +55,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Namespace, output: Output) -> int:
-    import asyncio
-    import logging
-    from importlib import import_module
+    with loading():
+        import asyncio
+        import logging
+        from importlib import import_module
 
+        command: Any = import_module(f"workbench.cli.commands.{arguments.module}")
     # Libraries report here what we tell in our own words; without a handler it would be printed.
     logging.getLogger().addHandler(logging.NullHandler())
-    command: Any = import_module(f"workbench.cli.commands.{arguments.module}")
     if hasattr(command, "prepare"):
         command.prepare(arguments)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

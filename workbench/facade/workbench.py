@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from workbench.facade.catalog import Catalog
 from workbench.facade.doctor import Doctor
@@ -11,9 +12,11 @@ from workbench.facade.environments import Environments
 from workbench.facade.events import Events
 from workbench.facade.instances import Instances
 from workbench.facade.invocations import Invocations
-from workbench.facade.replay import Replay
 from workbench.model.settings import Settings
 from workbench.telemetry import Bus, Feed
+
+if TYPE_CHECKING:
+    from workbench.facade.replay import Replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Workbench:
     @property
     def replay(self) -> Replay:
         """Saved events run again."""
+        from workbench.facade.replay import Replay  # the screen does without it
+
         return Replay(catalog=self.catalog, events=self.events, invocations=self.invocations)
 
     def subscribe(self, *, capacity: int = 10_000) -> AbstractContextManager[Feed]:

@@ -35,7 +35,6 @@ from workbench.tui.session import Session
 from workbench.tui.session_keeper import AFTER_S, SessionKeeper
 from workbench.tui.situation import Pane, Situation, Tab
 from workbench.tui.terminal import Terminal, read_terminal
-from workbench.tui.themes import OURS
 from workbench.tui.views.functions import FunctionsView
 from workbench.tui.views.home_screen import HomeScreen
 from workbench.tui.widgets.bindings import app_bindings
@@ -83,6 +82,11 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         self._keep_timer: Timer | None = None
         self._ticker: Timer | None = None
         self._turn = 0
+        self._restored = self.keeper.restore()
+        if self._restored.theme in self.available_themes:
+            self.dress(self._restored.theme)
+        if self._restored.ascii_only is not None:
+            self.ascii_only = self._restored.ascii_only
 
     # --- the screen -----------------------------------------------------------------------------------------
 
@@ -103,10 +107,7 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         return self.screen_stack[0].query_one(FunctionsView)
 
     def on_mount(self) -> None:
-        session = self.keeper.restore()
-        self.theme = session.theme if session.theme in self.available_themes else OURS[0].name
-        if session.ascii_only is not None:
-            self.ascii_only = session.ascii_only
+        session = self._restored
         if session.tab in list(Tab):
             self.home.result.tab = Tab(session.tab)
         self.theme_changed_signal.subscribe(self, lambda _: self.repaint())

@@ -1,4 +1,7 @@
-"""The part of the app that asks: questions, lines to type, choices."""
+"""The part of the app that asks: questions, lines to type, choices.
+
+An overlay is imported when it is first opened: the first paint does not wait for what it does not show.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,8 @@ from typing import TypeVar
 
 from textual.screen import Screen
 
+from workbench.tui.choices import Choice, Target
 from workbench.tui.keyboard import KeyboardApp
-from workbench.tui.overlays.help import Help
-from workbench.tui.overlays.jump import Jump, Target
-from workbench.tui.overlays.picker import Choice, Picker
-from workbench.tui.overlays.prompt import Prompt
-from workbench.tui.overlays.question import Question
 from workbench.tui.situation import Situation
 
 T = TypeVar("T")
@@ -28,6 +27,8 @@ class AskingApp(KeyboardApp, inherit_bindings=False):
         return await answer
 
     async def ask(self, text: str, *, yes: str, no: str) -> bool:
+        from workbench.tui.overlays.question import Question
+
         return await self._answer(Question(text, yes=yes, no=no)) is True
 
     async def prompt(  # the signature of `Front`
@@ -39,6 +40,8 @@ class AskingApp(KeyboardApp, inherit_bindings=False):
         check: Callable[[str], str | None] | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> str | None:
+        from workbench.tui.overlays.prompt import Prompt
+
         prompt = Prompt(label, text=text, done=done, check=check, tell=tell)
         return await self._answer(prompt)
 
@@ -51,12 +54,18 @@ class AskingApp(KeyboardApp, inherit_bindings=False):
         look: Callable[[T], None] | None = None,
         current: T | None = None,
     ) -> T | None:
+        from workbench.tui.overlays.picker import Picker
+
         picker = Picker(title, choices, placeholder=placeholder, look=look, current=current)
         return await self._answer(picker)
 
     async def jump_letters(self, targets: list[Target]) -> str | None:
+        from workbench.tui.overlays.jump import Jump
+
         return await self._answer(Jump(targets))
 
     async def help(self, situation: Situation, *, ascii_only: bool) -> None:
         """What the focused pane is; until a key closes it."""
+        from workbench.tui.overlays.help import Help
+
         await self._answer(Help(situation, ascii_only=ascii_only))

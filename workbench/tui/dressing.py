@@ -19,6 +19,13 @@ class DressedApp(App[None], inherit_bindings=False):
         self._ink: tuple[str, Ink] | None = None
         for theme in OURS:
             self.register_theme(theme)
+        self.dress(OURS[0].name)
+
+    def dress(self, theme: str) -> None:
+        """Begin in a theme: before the first paint, for which a change would style everything twice."""
+        self.set_reactive(App.theme, theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._refresh_truecolor_filter(self.ansi_theme)
 
     @property
     def ink(self) -> Ink:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from workbench.cli.exits import Exit
+from workbench.cli.loading import loading
 from workbench.cli.narration import narrated
 from workbench.cli.output import Output, on_terminal
 from workbench.cli.project import opened
@@ -58,7 +59,8 @@ async def _provide_engine(workbench: Workbench, output: Output, *, required: boo
 
 
 async def _screen(workbench: Workbench) -> Exit:
-    from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
+    with loading():
+        from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
 
     with ended_with_terminal(sys.stdin):
         await WorkbenchApp(workbench).run_async()

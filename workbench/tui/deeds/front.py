@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol, TypeVar
 
 from workbench.model.names import FunctionName
+from workbench.tui.choices import Choice
 from workbench.tui.desk import Aspect, Desk
-from workbench.tui.overlays.picker import Choice
 from workbench.tui.situation import Situation
 from workbench.tui.views.functions import FunctionsView
 

@@ -11,10 +11,9 @@ from textual.geometry import Offset
 from workbench.model.names import FunctionName, RequestId
 from workbench.tui import wording
 from workbench.tui.actions import ACTIONS, Scope
+from workbench.tui.choices import Choice, Target
 from workbench.tui.deeds.front import Front
 from workbench.tui.help_text import keys_of
-from workbench.tui.overlays.jump import Target
-from workbench.tui.overlays.picker import Choice
 from workbench.tui.situation import Pane, Situation, Tab
 
 Place = tuple[str, str, str]

@@ -7,9 +7,9 @@ from functools import partial
 from workbench.errors import InvalidParameter, WorkbenchError
 from workbench.model.names import FunctionName, RuntimeName, function_name
 from workbench.tui import wording
+from workbench.tui.choices import Choice
 from workbench.tui.deeds.front import Front
 from workbench.tui.desk import Asked, Aspect
-from workbench.tui.overlays.picker import Choice
 from workbench.tui.situation import Pane
 
 

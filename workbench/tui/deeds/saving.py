@@ -8,10 +8,10 @@ from functools import partial
 from workbench.errors import EventNotFound, InvalidParameter, WorkbenchError
 from workbench.model.names import FunctionName, event_name
 from workbench.tui import wording
+from workbench.tui.choices import Choice
 from workbench.tui.deeds.front import Front
 from workbench.tui.desk import Aspect
 from workbench.tui.drafts import Draft
-from workbench.tui.overlays.picker import Choice
 
 _NEW = ""
 """The choice of an event that does not exist yet."""

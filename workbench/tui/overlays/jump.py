@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual import events
 from textual.app import ComposeResult
-from textual.geometry import Offset
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from workbench.tui.choices import Target
 from workbench.tui.ink import ink
 from workbench.tui.paint import row
 from workbench.tui.widgets.line import Line, Part
 
 LETTERS = "asdfghjkl"
 """The home row first; panes in the order of `tab`, then the tabs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Somewhere to go."""
-
-    id: str
-    at: Offset
-    cells: int
-    """Of its letter; it covers what is drawn there."""
 
 
 class _Letter(Widget):

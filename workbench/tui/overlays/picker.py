@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import Input
 
+from workbench.tui.choices import Choice
 from workbench.tui.fuzzy import matched, score
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, row
@@ -26,27 +27,6 @@ from workbench.tui.widgets.virtual_list import VirtualList
 T = TypeVar("T")
 _MOST = 500
 """Rows shown of one search; more letters find the rest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(Generic[T]):
-    """One row."""
-
-    value: T
-    group: str
-    """Rows of one group stand together, under its name unless that is empty."""
-    text: str
-    detail: str = ""
-    """Dim, behind the text; also searched."""
-    key: str = ""
-    """At the right end."""
-    hint: str = ""
-    """Below the list while the cursor is on it."""
-    more: str = ""
-    """Below the hint."""
-    refused: bool = False
-    """It cannot be chosen just now; the hint says why."""
-    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,8 +240,8 @@ class FunctionsView(Widget):
     def _lay_out(self, at: Pane | None = None) -> None:
         """Give every pane its place, as there is room; `at` is the one in use, or about to be."""
         width, height = self.size
-        if not width or not height:
-            return
+        if not width or not height:  # before the first layout, which then has nothing to correct
+            width, height = self.app.size.width, self.app.size.height - CHROME_ROWS
         room = room_for(width, height + CHROME_ROWS)
         self.single = room.single
         notice = self.notice.notice is not None
