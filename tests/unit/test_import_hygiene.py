@@ -56,8 +56,8 @@ def test_no_room_but_the_terminal_uis_own_imports_textual() -> None:
 def test_the_model_needs_nothing_but_python() -> None:
     model = [name for name in headless_modules() if name.startswith("workbench.model")]
     third_party = (
-        "aiohttp",
         "docker",
+        "httptools",
         "rich",
         "textual",
         "tomli",
@@ -69,7 +69,7 @@ def test_the_model_needs_nothing_but_python() -> None:
 
 
 def test_help_waits_for_no_large_library() -> None:
-    large = ("aiohttp", "docker", "rich", "sqlite3", "textual", "tomli", "watchdog")
+    large = ("docker", "httptools", "rich", "sqlite3", "textual", "tomli", "watchdog")
     assert dragged_in(["workbench.cli.main"], large) == {}
 
 

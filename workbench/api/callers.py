@@ -23,11 +23,11 @@ _LOOPBACK_HOST = re.compile(
 def check_caller(headers: Mapping[str, str]) -> None:
     """Raises `AccessDenied` for what only a browser would send.
 
-    Look-ups in `headers` ignore case. A client without a Host header is none: HTTP/1.0.
+    `headers` have names in lower case. A client without a Host header is none: HTTP/1.0.
     """
-    if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
+    if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
         raise AccessDenied("Web pages may not call this endpoint.")
-    host = headers.get("Host")
+    host = headers.get("host")
     if host is not None and not _LOOPBACK_HOST.fullmatch(host):
         raise AccessDenied(
             "This endpoint answers to localhost and 127.0.0.1 only, whatever else leads here."

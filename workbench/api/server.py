@@ -8,23 +8,19 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-
-from aiohttp import web
+from email.utils import format_datetime
+from functools import partial
 
 from workbench.api import wire
 from workbench.api.callers import check_caller
 from workbench.api.faults import refused
-from workbench.errors import (
-    InternalError,
-    InvalidParameter,
-    InvalidRequestContent,
-    RequestTooLarge,
-    WorkbenchError,
-)
+from workbench.clock import Clock, SystemClock
+from workbench.errors import InternalError, InvalidParameter, RequestTooLarge, WorkbenchError
 from workbench.facade.invocations import Run
 from workbench.facade.workbench import Workbench
+from workbench.http_connection import Connection, Exchange, field
 from workbench.model.invocation import InvokeRequest, Origin
 from workbench.model.names import RequestId
 from workbench.model.telemetry import Fault
@@ -32,17 +28,32 @@ from workbench.model.telemetry import Fault
 HOST = "127.0.0.1"
 """Not a setting: the endpoint takes any signature, so nobody else may reach it."""
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_HEAD_BYTES = 64 * 1024
 _BACKLOG = 1024
 """Connections that wait to be accepted: more clients than that connecting at once are refused."""
 
 
 class Endpoint:
-    """Answers Lambda's Invoke operation. Any signature is accepted, none is required."""
+    """Answers Lambda's Invoke operation. Any signature is accepted, none is required.
+
+    It is the `Service` of its connections. A function that is ready is invoked, and its caller
+    answered, without a task: within the call that brought the request, and the one that brought
+    the function's answer.
+    """
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
         self._settings = workbench.settings
+        self._clock: Clock = SystemClock()
+        self._connections: set[Connection] = set()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._waiting: set[asyncio.Task[None]] = set()
+        """Calls whose function is made ready."""
+        self._calls = 0
+        """Begun and not answered."""
+        self._closing = False
+        self._no_calls = asyncio.Event()
+        self._dated = (0, "")
 
     @asynccontextmanager
     async def open(self, port: int = 0) -> AsyncIterator[str]:
@@ -51,109 +62,179 @@ class Endpoint:
         port 0: one that is free. Raises `InvalidParameter` when the port cannot be had. Leaving
         refuses new work, then waits at most `Timeouts.drain_s` for calls in progress.
         """
-        server = web.Server(
-            self._serve,
-            access_log=None,
-            # A call that was read is carried out, also for a caller that did not stay.
-            handler_cancellation=False,
-            auto_decompress=False,  # Lambda takes a payload as it is; and no bombs
-        )
         loop = asyncio.get_running_loop()
         try:
-            listener = await loop.create_server(server, HOST, port, backlog=_BACKLOG)
+            listener = await loop.create_server(self._connect, HOST, port, backlog=_BACKLOG)
         except OSError as error:
             why = os.strerror(error.errno) if error.errno else str(error)
             raise InvalidParameter(
                 f"Port {port} cannot be listened on: {why}. Choose another one, or 0 for any.",
                 parameter="--port",
             ) from error
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                yield f"http://{HOST}:{listener.sockets[0].getsockname()[1]}"
+            finally:
+                listener.close()
+                await self._shut_down()
+                await listener.wait_closed()
+
+    async def _shut_down(self) -> None:
+        self._closing = True
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
         try:
-            yield f"http://{HOST}:{listener.sockets[0].getsockname()[1]}"
+            async with asyncio.timeout(self._settings.timeouts.drain_s):
+                while self._calls:
+                    self._no_calls.clear()
+                    await self._no_calls.wait()
+        except TimeoutError:
+            pass  # time is up for what still runs
         finally:
-            listener.close()
-            server.pre_shutdown()
-            await server.shutdown(self._settings.timeouts.drain_s)
-            await listener.wait_closed()
+            for connection in list(self._connections):
+                connection.close()
+            for task in self._waiting:
+                task.cancel()
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+    # --- HTTP (http_connection.Service) ---------------------------------------------------------------
+
+    def begin(self, exchange: Exchange) -> None:
+        self._calls += 1
+        self._try(exchange, self._begin)
+
+    def complete(self, exchange: Exchange) -> None:
+        assert exchange.then is not None, "what has no use for a body was answered at its beginning"
+        self._try(exchange, exchange.then)
+
+    def hung_up(self, exchange: Exchange) -> None:
+        """What was read in whole runs to its end, and is counted until then."""
+        if not exchange.completed:
+            self._over()
+
+    def _connect(self) -> Connection:
+        return _Caller(self, self._connections, body_bytes=self._settings.limits.request_bytes)
+
+    def _try(self, exchange: Exchange, action: Callable[[Exchange], None]) -> None:
         try:
-            answer = await self._answer(request)
-        except WorkbenchError as error:
-            answer = self._refused(error, _new_request_id())
-        except Exception as error:  # noqa: BLE001 - the top of a supervised child
-            self._workbench.bus.publish(Fault(where="the HTTP endpoint", message=repr(error)))
-            answer = self._refused(InternalError("A call could not be carried out."), None)
-        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+            action(exchange)
+        except Exception as error:  # noqa: BLE001 - the top: told to the caller and to the person
+            self._refuse(exchange, error, None)
 
-    async def _answer(self, request: web.BaseRequest) -> wire.Answer:
-        headers = request.headers
-        check_caller(headers)
-        call = wire.parse_call(request.method, request.raw_path, headers)
+    def _begin(self, exchange: Exchange) -> None:
+        """What can be refused before its body is here."""
+        check_caller(exchange.headers)
+        call = wire.parse_call(exchange.method, exchange.target, exchange.headers)
         if call.kind is wire.InvocationType.EVENT:
             raise InvalidParameter(
                 "InvocationType Event is not served yet: asynchronous invocations, which must "
                 "survive a crash, come with a later release. Use RequestResponse or DryRun.",
                 parameter="InvocationType",
             )
+        if int(exchange.headers.get("content-length", "0")) > self._settings.limits.request_bytes:
+            raise self._too_large()
+        exchange.then = partial(self._carry_out, call)
+
+    def _carry_out(self, call: wire.InvokeCall, exchange: Exchange) -> None:
+        if exchange.too_large:
+            raise self._too_large()
         asked = InvokeRequest(
             target=call.target,
-            payload=await self._body(request),
+            payload=exchange.body,
             origin=Origin.API,
             client_context=call.client_context,
             trace_id=call.trace_id,
         )
         if call.kind is wire.InvocationType.DRY_RUN:
             self._workbench.invocations.check(asked)
-            return wire.dry_run(request_id=_new_request_id())
-        return await self._outcome(
-            await self._workbench.invocations.invoke(asked), log_tail=call.log_tail
-        )
+            self._answer(exchange, wire.dry_run(request_id=_new_request_id()))
+            return
+        run = self._workbench.invocations.invoke_nowait(asked)
+        if run is not None:
+            self._follow(exchange, run, log_tail=call.log_tail)
+            return
+        assert self._tasks is not None, "connections are served while it is open"
+        task = self._tasks.create_task(self._invoke(exchange, asked, log_tail=call.log_tail))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
 
-    async def _outcome(self, run: Run, *, log_tail: bool) -> wire.Answer:
+    async def _invoke(self, exchange: Exchange, asked: InvokeRequest, *, log_tail: bool) -> None:
+        """The function has to be made ready first."""
+        try:
+            run = await self._workbench.invocations.invoke(asked)
+        except Exception as error:  # noqa: BLE001 - the top of a supervised child
+            self._refuse(exchange, error, None)
+        else:
+            self._follow(exchange, run, log_tail=log_tail)
+
+    def _follow(self, exchange: Exchange, run: Run, *, log_tail: bool) -> None:
+        settled = partial(self._try, exchange, partial(self._tell, run, log_tail=log_tail))
+        # the tail ends with END and REPORT
+        run.when_finished(settled) if log_tail else run.when_settled(settled)
+
+    def _tell(self, run: Run, exchange: Exchange, *, log_tail: bool) -> None:
         request_id = run.acceptance.request_id
         try:
-            outcome = await run.outcome()
+            outcome = run.outcome_now()
         except WorkbenchError as error:
-            return self._refused(error, request_id)
+            self._refuse(exchange, error, request_id)
+            return
         answer = wire.invoked(
             outcome,
             request_id=request_id,
             version=run.acceptance.version,
             trace_id=run.trace_id,
         )
-        if not log_tail:
-            return answer
-        await run.record()  # the tail ends with END and REPORT
-        return wire.with_log_tail(answer, run.log_tail())
+        self._answer(exchange, wire.with_log_tail(answer, run.log_tail()) if log_tail else answer)
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        """The whole body. Raises `RequestTooLarge` as soon as that is known: the server reads the
-        rest away, so that its sender gets to see the answer.
-        """
+    def _refuse(self, exchange: Exchange, error: Exception, request_id: RequestId | None) -> None:
+        if not isinstance(error, WorkbenchError):
+            self._workbench.bus.publish(Fault(where="the HTTP endpoint", message=repr(error)))
+            error = InternalError("A call could not be carried out.")
+        known = request_id or _new_request_id()
+        self._answer(exchange, refused(error, request_id=known, settings=self._settings))
+
+    def _answer(self, exchange: Exchange, answer: wire.Answer) -> None:
+        if self._closing:
+            exchange.last = True
+        fields = [field(name, value) for name, value in answer.headers.items()]
+        fields.append(self._date())
+        exchange.respond(answer.status, "".join(fields), answer.body)
+        self._over()
+
+    def _over(self) -> None:
+        self._calls -= 1
+        if not self._calls:
+            self._no_calls.set()
+
+    def _date(self) -> str:
+        """The Date header, written once a second."""
+        now = self._clock.now()
+        second, text = self._dated
+        if second != int(now.timestamp()):
+            second, text = int(now.timestamp()), field("Date", format_datetime(now, usegmt=True))
+            self._dated = (second, text)
+        return text
+
+    def _too_large(self) -> RequestTooLarge:
         limit = self._settings.limits.request_bytes
-        if (request.content_length or 0) > limit:
-            raise _too_large(limit)
-        if "Expect" in request.headers:
-            await request.writer.write(_CONTINUE)
-            request.writer.output_size = 0  # the answer itself has not begun
-        pieces: list[bytes] = []
-        size = 0
-        try:
-            async for piece in request.content.iter_any():
-                size += len(piece)
-                if size > limit:
-                    raise _too_large(limit)
-                pieces.append(piece)
-        except (web.RequestPayloadError, ConnectionError) as error:
-            raise InvalidRequestContent(f"The request's body ended early: {error}") from error
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _refused(self, error: WorkbenchError, request_id: RequestId | None) -> wire.Answer:
-        return refused(error, request_id=request_id or _new_request_id(), settings=self._settings)
+        return RequestTooLarge(limit_bytes=limit, operation="InvokeFunction")
 
 
-def _too_large(limit_bytes: int) -> RequestTooLarge:
-    return RequestTooLarge(limit_bytes=limit_bytes, operation="InvokeFunction")
+class _Caller(Connection):
+    """One connection, known while it lasts."""
+
+    def __init__(self, service: Endpoint, connections: set[Connection], *, body_bytes: int) -> None:
+        super().__init__(service, head_bytes=_HEAD_BYTES, body_bytes=body_bytes)
+        self._connections = connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._connections.discard(self)
 
 
 def _new_request_id() -> RequestId:

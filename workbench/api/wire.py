@@ -95,7 +95,7 @@ class Answer:
 def parse_call(method: str, raw_target: str, headers: Mapping[str, str]) -> InvokeCall:
     """Read an Invoke request.
 
-    raw_target is the request line's, still percent-encoded; look-ups in `headers` ignore case.
+    raw_target is the request line's, still percent-encoded; `headers` have names in lower case.
     Raises `RequestError`.
     """
     path, _, query = raw_target.partition("?")
@@ -109,18 +109,18 @@ def parse_call(method: str, raw_target: str, headers: Mapping[str, str]) -> Invo
     )
     if not served:
         raise UnknownOperation(method, path, served=SERVED)
-    context = headers.get("X-Amz-Client-Context")
+    context = headers.get("x-amz-client-context")
     return InvokeCall(
         target=parse_target(unquote(label), query),
         kind=_member(
             InvocationType,
-            headers.get("X-Amz-Invocation-Type", InvocationType.REQUEST_RESPONSE),
+            headers.get("x-amz-invocation-type", InvocationType.REQUEST_RESPONSE),
             member="invocationType",
         ),
-        log_tail=_member(LogType, headers.get("X-Amz-Log-Type", LogType.NONE), member="logType")
+        log_tail=_member(LogType, headers.get("x-amz-log-type", LogType.NONE), member="logType")
         is LogType.TAIL,
         client_context=None if context is None else parse_client_context(context),
-        trace_id=parse_trace_id(headers.get("X-Amzn-Trace-Id", "")),
+        trace_id=parse_trace_id(headers.get("x-amzn-trace-id", "")),
     )
 
 

@@ -26,6 +26,43 @@ TAIL_BYTES = 4096
 """How much of the log X-Amz-Log-Result carries. Source: Lambda API reference, Invoke, LogType."""
 
 
+class Moment:
+    """Something that happens once, and who waits for it."""
+
+    __slots__ = ("_actions", "passed")
+
+    def __init__(self) -> None:
+        self.passed = False
+        self._actions: list[Callable[[], None]] = []
+
+    def happen(self) -> None:
+        """Now."""
+        self.passed = True
+        actions, self._actions = self._actions, []
+        for action in actions:
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001 - a caller's bug must not stop the engine
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "Who waited for an invocation broke.", "exception": error}
+                )
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Call `action` when it happens, within that very call; at once when it has."""
+        if self.passed:
+            action()
+        else:
+            self._actions.append(action)
+
+    async def wait(self) -> None:
+        """Wait for it."""
+        if self.passed:
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._actions.append(lambda: None if future.done() else future.set_result(None))
+        await future
+
+
 class Run:
     """One invocation, from acceptance until its figures are final."""
 
@@ -58,18 +95,18 @@ class Run:
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
         self._error: WorkbenchError | None = None
-        self._settled = asyncio.Event()
-        self._finished = asyncio.Event()
+        self._settled = Moment()
+        self._finished = Moment()
 
     @property
     def settled(self) -> bool:
         """The outcome is known."""
-        return self._settled.is_set()
+        return self._settled.passed
 
     @property
     def finished(self) -> bool:
         """The figures are final too."""
-        return self._finished.is_set()
+        return self._finished.passed
 
     def placed(self, environment_id: EnvironmentId, *, cold: bool) -> None:
         """An environment has it."""
@@ -85,15 +122,15 @@ class Run:
     def release(self, error: WorkbenchError | None = None) -> None:
         """Let callers of `outcome()` go on; with `error`, by raising it."""
         self._error = error
-        self._settled.set()
+        self._settled.happen()
 
     def finish(self, measurements: Measurements | None) -> InvocationRecord:
         """The figures are final."""
-        if self._finished.is_set() or not self._settled.is_set():
+        if self._finished.passed or not self._settled.passed:
             raise InternalError(f"Invocation {self.acceptance.request_id} ended out of order.")
         self.record_now = replace(self.record_now, measurements=measurements)
-        self._finished.set()
         self.on_finished(self)
+        self._finished.happen()
         return self.record_now
 
     def log(self, entry: LogEntry, *, in_tail: bool = True) -> None:
@@ -124,9 +161,27 @@ class Run:
         Raises what kept it from running at all. Cancellation: stops waiting, not the function.
         """
         await self._settled.wait()
+        return self.outcome_now()
+
+    def outcome_now(self) -> Outcome:
+        """The same, once it is `settled`."""
         if self._error is not None:
             raise self._error
-        return self._known_outcome()
+        outcome = self.record_now.outcome
+        if outcome is None:
+            raise InternalError(f"Invocation {self.acceptance.request_id} was released unsettled.")
+        return outcome
+
+    def when_settled(self, action: Callable[[], None]) -> None:
+        """Call `action` as soon as `outcome_now` answers, ahead of every task; maybe at once.
+
+        It may not wait. What it raises is a bug, and does not reach the engine.
+        """
+        self._settled.then(action)
+
+    def when_finished(self, action: Callable[[], None]) -> None:
+        """The same, when the figures are final."""
+        self._finished.then(action)
 
     async def record(self) -> InvocationRecord:
         """Wait until the figures are final. Never raises for an invocation that could not start:
@@ -134,12 +189,6 @@ class Run:
         """
         await self._finished.wait()
         return self.record_now
-
-    def _known_outcome(self) -> Outcome:
-        outcome = self.record_now.outcome
-        if outcome is None:
-            raise InternalError(f"Invocation {self.acceptance.request_id} was released unsettled.")
-        return outcome
 
 
 def _nothing(_: Run) -> None:

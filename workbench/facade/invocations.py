@@ -42,6 +42,10 @@ class Invocations:
         """
         return await self._invoker.invoke(request)
 
+    def invoke_nowait(self, request: InvokeRequest) -> Run | None:
+        """The same; `None`, and nothing accepted, when it would have to wait. Raises as `invoke`."""
+        return self._invoker.invoke_nowait(request)
+
     async def finish(self, request: InvokeRequest) -> FinishedRun:
         """Invoke and wait for the whole of it. Cancellation: the invocation goes on."""
         run = await self.invoke(request)

@@ -14,7 +14,7 @@ from workbench.errors import (
     NotFoundError,
     RequestTooLarge,
 )
-from workbench.functions.keeper import EngineKeeper
+from workbench.functions.keeper import EngineKeeper, OpenEngine
 from workbench.functions.reload import Reload
 from workbench.model.invocation import Acceptance, InvokeRequest
 from workbench.model.names import LATEST, RequestId, Target
@@ -39,13 +39,25 @@ class Invoker:
         Raises `RequestError`, `FunctionNotFound`, `FunctionNotReady`, `DriverError`,
         `ThrottledError`. Cancellation: nothing was accepted.
         """
-        self.check(request)
-        version = self._reload.current_nowait(request.target.name)
-        if version is None:
-            version = await self._reload.current(request.target.name)
+        run = self.invoke_nowait(request)
+        if run is not None:
+            return run
+        name = request.target.name
+        version = self._reload.current_nowait(name) or await self._reload.current(name)
+        engine = self._keeper.engine or await self._keeper.ready()
+        return self._accept(engine, version, request)
+
+    def invoke_nowait(self, request: InvokeRequest) -> Run | None:
+        """The same; `None`, and nothing accepted, when it would have to wait."""
+        version = self._checked(request)
+        engine = self._keeper.engine
+        if version is None or engine is None:
+            return None
+        return self._accept(engine, version, request)
+
+    def _accept(self, engine: OpenEngine, version: Version, request: InvokeRequest) -> Run:
         if request.memory_mb is not None:
             version = with_memory(version, request.memory_mb)
-        engine = self._keeper.engine or await self._keeper.ready()
         return engine.scheduler.invoke(
             version,
             self._acceptance(request, version),
@@ -56,13 +68,18 @@ class Invoker:
 
     def check(self, request: InvokeRequest) -> None:
         """Everything that can be refused before anything is started. Raises as `invoke`."""
+        self._checked(request)
+
+    def _checked(self, request: InvokeRequest) -> Version | None:
+        """The version it gets, if nothing has to be waited for. Raises as `check`."""
         self._check_target(request.target)
-        self._reload.current_nowait(request.target.name)  # raises when there is none
+        version = self._reload.current_nowait(request.target.name)  # raises when there is none
         limit = self._settings.limits.request_bytes
         if len(request.payload) > limit:
             raise RequestTooLarge(limit_bytes=limit, operation="InvokeFunction")
         if request.payload:
             check_json(request.payload)
+        return version
 
     def _check_target(self, target: Target) -> None:
         if target.region not in (None, self._settings.region):

@@ -158,7 +158,7 @@ async def test_a_runtime_that_never_starts_is_an_outcome(tmp_path: Path) -> None
 class Mistaken:
     """Invocations with a bug in them."""
 
-    async def invoke(self, _: InvokeRequest) -> Run:
+    def invoke_nowait(self, _: InvokeRequest) -> Run | None:
         raise KeyError("surprise")
 
 

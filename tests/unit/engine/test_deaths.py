@@ -297,7 +297,13 @@ async def test_a_runtime_that_exits_while_idle_takes_its_environment_along() -> 
 
 
 async def test_an_end_that_is_told_twice_is_one_end() -> None:
-    async with open_engine(dying(died(1))) as engine:
+    async def handler(runtime: FakeRuntime, event: Event) -> bytes:
+        if event.json == "die":
+            raise died(1)
+        await runtime.sleep(1)  # long enough for the other one to need an environment of its own
+        return event.payload
+
+    async with open_engine(serving(handler)) as engine:
         await engine.call(payload=b'"die"')
         (container,) = engine.driver.containers
         container.say(lambda: container._listener.on_exit(RuntimeExit(code=1)))

@@ -291,6 +291,7 @@ async def test_a_warm_environment_is_preferred_to_one_that_must_start_again() ->
         good, bad = engine.invoke(), engine.invoke()
         await bad.record()
         await good.record()
+        await engine.settle()
         states = sorted(engine.states)
         assert states == [EnvironmentState.IDLE, EnvironmentState.RESET]
         for _ in range(3):
