@@ -22,6 +22,7 @@ from workbench.model.dependencies import StatedDependencies
 from workbench.model.invocation import Acceptance, InvocationRecord
 from workbench.model.names import FunctionName, RequestId
 from workbench.model.runtime import Runtime
+from workbench.model.stem import CellSpec
 from workbench.model.version import Image
 
 ConnectionFactory = Callable[[], asyncio.Protocol]
@@ -84,6 +85,45 @@ class Container(Protocol):
 
     async def remove(self) -> None:
         """Make it go, and wait until it has, at most `Timeouts.stop_s`. Idempotent, never raises."""
+
+
+class StemCell(Protocol):
+    """A container for nobody yet. Its supervisor is up, and its runtime waits if its kind says so."""
+
+    @property
+    def spec(self) -> CellSpec:
+        """What it was made as."""
+        ...
+
+    @property
+    def held_bytes(self) -> int | None:
+        """Memory it holds while it waits; `None`: not known."""
+        ...
+
+    async def claim(
+        self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
+    ) -> Container:
+        """Make it the container of `spec`, whose kind it is; at most once.
+
+        Its first `start_runtime` goes to the runtime that waits. Raises `DriverError`: it is of no
+        use then, and still to be removed.
+        """
+        ...
+
+    async def remove(self) -> None:
+        """Make it go unless it was claimed. Idempotent, never raises."""
+
+
+class CellDriver(Protocol):
+    """Makes stem cells. A driver whose plain start is quick enough has none."""
+
+    async def create_cell(self, spec: CellSpec, spoiled: Callable[[], None]) -> StemCell:
+        """A cell that is ready to be claimed. Raises `DriverError`.
+
+        `spoiled` is called, at most once and never after a claim, when it is of no use any more.
+        Cancellation: whatever was made by then is removed.
+        """
+        ...
 
 
 class ContainerDriver(Protocol):

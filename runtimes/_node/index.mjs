@@ -1,10 +1,38 @@
 // Starts AWS's own Node runtime client on the handler that Lambda names in the environment.
-import { writeSync } from "node:fs";
+//
+// Preloaded (_WORKBENCH_CLAIM_FD), it waits with the client imported until it is told whose it is: says
+// that it is ready with one byte, then takes its variables, each ended by NUL, up to the end. None that it
+// has by now is missing among them, but for those that the shell sets itself.
+import fs from "node:fs";
+import { createRequire } from "node:module";
 import { run } from "/var/runtime/client/index.mjs";
+
+function becomeClaimed(descriptor) {
+  const require = createRequire("/var/runtime/client/index.mjs");
+  require("http"); // what the client asks for when it is run
+  require("./rapid-client.node");
+  fs.writeSync(descriptor, "Y");
+  const pieces = [];
+  for (const block = Buffer.alloc(65536); ; ) {
+    const size = fs.readSync(descriptor, block);
+    if (size === 0) break;
+    pieces.push(Buffer.from(block.subarray(0, size)));
+  }
+  fs.closeSync(descriptor);
+  if (pieces.length === 0) process.exit(0); // the workbench is gone
+  for (const word of Buffer.concat(pieces).toString().split("\0").slice(0, -1)) {
+    const at = word.indexOf("=");
+    process.env[word.slice(0, at)] = word.slice(at + 1);
+  }
+}
+
+const descriptor = process.env._WORKBENCH_CLAIM_FD;
+delete process.env._WORKBENCH_CLAIM_FD;
+if (descriptor !== undefined) becomeClaimed(Number(descriptor));
 
 try {
   // Tells the workbench that what comes now is the function's own.
-  writeSync(Number(process.env._LAMBDA_TELEMETRY_LOG_FD), Buffer.from("a55a8000".padEnd(32, "0"), "hex"));
+  fs.writeSync(Number(process.env._LAMBDA_TELEMETRY_LOG_FD), Buffer.from("a55a8000".padEnd(32, "0"), "hex"));
 } catch {
   // A wrapper has closed it; then that moment is not known.
 }

@@ -12,7 +12,9 @@
  *   u8 type, u8 detail, u16 connection, u32 length, then the payload.
  * To the engine:  H hello   S started   X exited   L log   O open   D data   C close   M measured
  *                 A acknowledged (bytes written to a connection; the engine's window)
+ *                 Y ready (a preloaded runtime waits to be told whose it is)
  * To us:          R run     K signal    D data     C close   M measure   P pause a connection
+ *                 B bind (what a preloaded runtime waits for: its variables)
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -47,6 +49,7 @@ enum {
     QUEUE = 1024,
     MAX_WORDS = 4096, /* arguments and environment of a runtime */
     FRAMED_FD = 62,   /* _LAMBDA_TELEMETRY_LOG_FD */
+    CLAIM_FD = 63,    /* _WORKBENCH_CLAIM_FD: where a preloaded runtime waits */
     API_PORT = 9001,
 };
 
@@ -71,6 +74,7 @@ static int channel_in, channel_out, listener, signals;
 static int pipes[PIPES] = {-1, -1, -1};
 static struct connection connections[CONNECTIONS];
 static struct buffer out, in;
+static int claim = -1; /* our end of a preloaded runtime's CLAIM_FD */
 static pid_t runtime;
 static int ended, end_status, childless;
 static uint8_t taken[CHUNK]; /* from a connection, not yet passed on */
@@ -329,6 +333,30 @@ static int become(char *cwd, char *programs, char **argv, char **environment) {
     return error;
 }
 
+static void close_claim(void) {
+    if (claim >= 0) close(claim);
+    claim = -1;
+}
+
+/* A preloaded runtime says that it waits. */
+static void take_claim(void) {
+    char byte;
+    ssize_t n = read(claim, &byte, 1);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n > 0) emit('Y', 0, 0, NULL, 0);
+    else close_claim(); /* it is dying: its end will be told */
+}
+
+/* Tell the preloaded runtime whose it is. Where there is none any more its end is told, or was. */
+static void bind_runtime(const uint8_t *payload, size_t length) {
+    if (claim < 0) return;
+    /* The socket takes more than the engine ever sends, so this is all of it or a broken runtime. */
+    ssize_t n = send(claim, payload, length, MSG_NOSIGNAL);
+    close_claim();
+    if (n == (ssize_t)length) emit_text('S', "pid=%d", runtime);
+    else if (runtime) kill(runtime, SIGKILL);
+}
+
 static void start_runtime(uint8_t *payload, size_t length) {
     /* cwd, flags, argc, argv..., environment...: each ended by NUL */
     static char *words[MAX_WORDS + 1];
@@ -342,8 +370,11 @@ static void start_runtime(uint8_t *payload, size_t length) {
         tell_start_failure(runtime ? EBUSY : EINVAL);
         return;
     }
-    int ends[PIPES][2], failure[2];
+    int ends[PIPES][2], failure[2], pair[2] = {-1, -1};
     if (pipe2(failure, O_CLOEXEC) < 0) die("pipe");
+    close_claim();
+    if (strchr(words[1], 'p') && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        die("socketpair");
     for (int stream = 0; stream < PIPES; stream++) {
         if (pipes[stream] >= 0) close_pipe(stream);
         if (pipe2(ends[stream], O_CLOEXEC) < 0) die("pipe");
@@ -364,6 +395,7 @@ static void start_runtime(uint8_t *payload, size_t length) {
         dup2(ends[OUT][1], 1);
         dup2(ends[ERR][1], 2);
         if (strchr(words[1], 'f')) dup2(ends[FRAMED][1], FRAMED_FD);
+        if (pair[1] >= 0) dup2(pair[1], CLAIM_FD);
         char **argv = calloc(argc + 1, sizeof *argv);
         if (argv) memcpy(argv, words + 3, argc * sizeof *argv);
         int error = argv ? become(words[0], argv[0], argv, words + 3 + argc) : ENOMEM;
@@ -373,6 +405,11 @@ static void start_runtime(uint8_t *payload, size_t length) {
         close(ends[stream][1]);
         pipes[stream] = ends[stream][0];
         fcntl(pipes[stream], F_SETFL, O_NONBLOCK);
+    }
+    if (pair[0] >= 0) {
+        close(pair[1]);
+        claim = pair[0];
+        fcntl(claim, F_SETFL, O_NONBLOCK);
     }
     close(failure[1]);
     int error = runtime < 0 ? errno : 0;
@@ -421,6 +458,7 @@ static void tell_end(void) {
             if (ioctl(pipes[stream], FIONREAD, &standing) < 0 || standing == 0) close_pipe(stream);
             else take_logs(stream);
         }
+    close_claim();
     emit_figures();
     int killed = WIFSIGNALED(end_status);
     emit_text('X', "code=%d signal=%d core=%d error=0", killed ? -1 : WEXITSTATUS(end_status),
@@ -436,6 +474,9 @@ static void obey(const uint8_t *header, uint8_t *payload, uint32_t length) {
     switch (header[0]) {
     case 'R':
         start_runtime(payload, length);
+        break;
+    case 'B':
+        bind_runtime(payload, length);
         break;
     case 'K':
         if (id == 1) kill(-1, header[1]);
@@ -540,7 +581,7 @@ static void open_signals(void) {
 /* Wait for something and deal with all of it. What comes from the runtime is left where it is
  * while too much waits to be sent: the runtime then blocks, and nothing is lost. */
 static void turn(void) {
-    enum { CHANNEL_IN, CHANNEL_OUT, SIGNALS, LISTENER, FIRST_PIPE, FIRST = FIRST_PIPE + PIPES };
+    enum { CHANNEL_IN, CHANNEL_OUT, SIGNALS, LISTENER, CLAIM, FIRST_PIPE, FIRST = FIRST_PIPE + PIPES };
     struct pollfd at[FIRST + CONNECTIONS];
     short more = waiting(&out) < OUT_HIGH ? POLLIN : 0;
     short room = waiting(&out) ? POLLOUT : 0;
@@ -548,6 +589,7 @@ static void turn(void) {
     at[CHANNEL_OUT] = (struct pollfd){room ? channel_out : -1, room, 0};
     at[SIGNALS] = (struct pollfd){signals, POLLIN, 0};
     at[LISTENER] = (struct pollfd){free_slot() < 0 ? -1 : listener, more, 0};
+    at[CLAIM] = (struct pollfd){claim, POLLIN, 0};
     for (int s = 0; s < PIPES; s++)
         at[FIRST_PIPE + s] = (struct pollfd){more ? pipes[s] : -1, POLLIN, 0};
     for (int i = 0; i < CONNECTIONS; i++) {
@@ -561,6 +603,7 @@ static void turn(void) {
         die("poll");
     }
     if (at[CHANNEL_IN].revents) take_orders();
+    if (at[CLAIM].revents && claim == at[CLAIM].fd) take_claim();
     if (at[SIGNALS].revents) reap();
     for (int s = 0; s < PIPES; s++)
         if (at[FIRST_PIPE + s].revents && pipes[s] == at[FIRST_PIPE + s].fd) take_logs(s);

@@ -133,7 +133,11 @@ async def docker_subject(*, memory_mb: int = 512) -> AsyncIterator[DockerSubject
     subject: DockerSubject | None = None
     try:
         driver = DockerDriver(
-            client, supervisor=program, channels=folder / "c", timeouts=Timeouts()
+            client,
+            supervisor=program,
+            channels=folder / "c",
+            cells=folder / "cells" / "c",
+            timeouts=Timeouts(),
         )
         async with driver.open():
             subject = DockerSubject(driver, folder, image, memory_mb)

@@ -311,7 +311,7 @@ async def test_container_goes_when_its_channel_is_cut() -> None:
         container = await subject.driver.create(spec, witness, witness.connections)
         container.start_runtime(start)
         await witness.until_asked("/ready")
-        container._channel.end()
+        container.channel.end()
         async with asyncio.timeout(10):
             while any(name.startswith("/wb-") for name in await subject_names(subject, spec.name)):
                 await SystemClock().sleep(0.05)

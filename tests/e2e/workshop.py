@@ -109,6 +109,7 @@ async def a_docker_stage(name: str, cache: Path) -> AsyncIterator[Stage]:
                 workshop.client,
                 supervisor=supervisor,
                 channels=folder / "c",
+                cells=folder / "cells" / "c",
                 timeouts=Timeouts(),
             )
             runtime = RUNTIMES[RuntimeName(name)]

@@ -26,6 +26,7 @@ from workbench.model.container import (
     RuntimeExit,
     RuntimeStart,
 )
+from workbench.model.stem import CellSpec, container_spec
 from workbench.ports import ConnectionFactory, ContainerListener
 
 SIGKILL = 9
@@ -53,6 +54,8 @@ class Behaviour:
     """How long its runtime takes to die when killed; `None`: its supervisor never says."""
     remove_s: float = 0.0
     """How long making it go takes."""
+    claim_error: Exception | None = None
+    """Raised when it is a stem cell and claimed."""
 
 
 class FakeContainer:
@@ -74,7 +77,7 @@ class FakeContainer:
         """Calls of `settle`."""
         self.paused = False
         self.removed = False
-        self._driver = driver
+        self.driver = driver
         self._listener = listener
         self._connections = connections
         self._open: list[Connection] = []
@@ -90,6 +93,14 @@ class FakeContainer:
     def name(self) -> str:
         return self.spec.name
 
+    def adopt(
+        self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
+    ) -> None:
+        """It was a stem cell's, and is somebody's now."""
+        self.spec = spec
+        self._listener = listener
+        self._connections = connections
+
     def start_runtime(self, start: RuntimeStart) -> None:
         assert self._killed is None, "at most one runtime process at a time"
         assert not self._gone, "the container is gone"
@@ -97,7 +108,7 @@ class FakeContainer:
         programs = self.behaviour.programs
         program = programs[min(len(self.starts), len(programs) - 1)]
         self.starts.append(start)
-        self._driver.spawn(self._live(program, start, self._killed))
+        self.driver.spawn(self._live(program, start, self._killed))
 
     def kill_runtime(self) -> None:
         if self._killed is not None:
@@ -116,7 +127,7 @@ class FakeContainer:
     async def remove(self) -> None:
         if not self.removed:
             self._end()
-            await self._driver.clock.sleep(self.behaviour.remove_s)
+            await self.driver.clock.sleep(self.behaviour.remove_s)
             self.removed = True
 
     # --- Host: what the process in it sees ----------------------------------------------------------------
@@ -128,7 +139,7 @@ class FakeContainer:
         return connection
 
     def write_log(self, stream: LogStream, chunk: bytes) -> None:
-        at_us = int(self._driver.clock.now().timestamp() * 1_000_000)
+        at_us = int(self.driver.clock.now().timestamp() * 1_000_000)
         self.say(lambda: self._listener.on_log(stream, at_us, chunk))
 
     def measure(self, figures: Figures) -> None:
@@ -142,7 +153,7 @@ class FakeContainer:
 
     def lose_at(self, at_s: float) -> None:
         """The same, at another moment."""
-        self._loss = self._driver.clock.call_at(at_s, lambda: self.lose("The container went away."))
+        self._loss = self.driver.clock.call_at(at_s, lambda: self.lose("The container went away."))
 
     def say(self, action: Callable[[], None]) -> None:
         """Tell the workbench, in order, as soon as it listens."""
@@ -173,15 +184,15 @@ class FakeContainer:
             self._killed.set()
 
     async def _live(self, program: Program, start: RuntimeStart, kill: asyncio.Event) -> None:
-        await self._driver.clock.sleep(0)  # it has not happened yet when `start_runtime` returns
+        await self.driver.clock.sleep(0)  # it has not happened yet when `start_runtime` returns
         ends: list[RuntimeExit] = []
-        runtime = FakeRuntime(self, start, self._driver.clock)
+        runtime = FakeRuntime(self, start, self.driver.clock)
         async with asyncio.TaskGroup() as inside:
             process = self._process = inside.create_task(_execute(program, runtime, ends))
             process.add_done_callback(lambda _: kill.set())
             await kill.wait()
             if not process.done() and not self._gone and self.behaviour.kill_s:
-                await self._driver.clock.sleep(self.behaviour.kill_s)
+                await self.driver.clock.sleep(self.behaviour.kill_s)
             process.cancel()
         for connection in self._open:
             connection.close()
@@ -205,6 +216,64 @@ async def _execute(program: Program, runtime: FakeRuntime, ends: list[RuntimeExi
         ends.append(RuntimeExit(code=0))
 
 
+class FakeCell:
+    """A stem cell that never existed. Fits `ports.StemCell`."""
+
+    def __init__(self, driver: FakeDriver, spec: CellSpec, spoiled: Callable[[], None]) -> None:
+        self.container = FakeContainer(
+            driver, container_spec(spec), self, _no_connection, driver.behaviour()
+        )
+        self.held_bytes: int | None = driver.held_bytes
+        self.claimed = False
+        self._spec = spec
+        self._spoiled = spoiled
+        self._over = False
+
+    @property
+    def spec(self) -> CellSpec:
+        return self._spec
+
+    async def claim(
+        self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
+    ) -> FakeContainer:
+        if self._over:
+            raise ContainerLost(f"{self._spec.name} is no more.")
+        self._over = True
+        await self.container.driver.clock.sleep(0)
+        if self.container.behaviour.claim_error is not None:
+            raise self.container.behaviour.claim_error
+        self.claimed = True
+        self.container.adopt(spec, listener, connections)
+        return self.container
+
+    async def remove(self) -> None:
+        self._over = True
+        if not self.claimed:
+            await self.container.remove()
+
+    def on_created(self) -> None:
+        """Nobody waits for it."""
+
+    def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
+        """It is nobody's."""
+
+    def on_figures(self, figures: Figures) -> None:
+        """Those it has are made up."""
+
+    def on_exit(self, ended: RuntimeExit) -> None:
+        """Nothing runs in it."""
+
+    def on_lost(self, why: str) -> None:
+        del why
+        if not self._over:
+            self._over = True
+            self._spoiled()
+
+
+def _no_connection() -> asyncio.Protocol:
+    raise AssertionError("nobody's container has no Runtime API")
+
+
 class FakeDriver:
     """Makes them."""
 
@@ -222,6 +291,15 @@ class FakeDriver:
         """Being made now."""
         self.most_creating = 0
         """At once, ever."""
+        self.cells: list[FakeCell] = []
+        """All stem cells that were ever made."""
+        self.cell_s = 0.0
+        """How long making one takes."""
+        self.cell_error: Exception | None = None
+        """Raised instead of making one."""
+        self.held_bytes: int | None = None
+        """What one is measured to hold."""
+        self.creating_cells = self.most_creating_cells = 0
         self._tasks: asyncio.TaskGroup | None = None
 
     @property
@@ -244,7 +322,7 @@ class FakeDriver:
     async def create(
         self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
     ) -> FakeContainer:
-        behaviour = self.coming.popleft() if self.coming else self.usual
+        behaviour = self.behaviour()
         self.creating += 1
         self.most_creating = max(self.most_creating, self.creating)
         try:
@@ -264,6 +342,24 @@ class FakeDriver:
         if behaviour.lost_after_s is not None:
             container.lose_at(self.clock.monotonic() + behaviour.lost_after_s)
         return container
+
+    def behaviour(self) -> Behaviour:
+        """Of the next container."""
+        return self.coming.popleft() if self.coming else self.usual
+
+    async def create_cell(self, spec: CellSpec, spoiled: Callable[[], None]) -> FakeCell:
+        if self.cell_error is not None:
+            raise self.cell_error
+        self.creating_cells += 1
+        self.most_creating_cells = max(self.most_creating_cells, self.creating_cells)
+        try:
+            await self.clock.sleep(self.cell_s)
+        finally:
+            self.creating_cells -= 1
+        cell = FakeCell(self, spec, spoiled)
+        self.containers.append(cell.container)
+        self.cells.append(cell)
+        return cell
 
     async def _take_time(self, behaviour: Behaviour) -> None:
         if behaviour.create_s is None:

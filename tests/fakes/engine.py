@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from tests.fakes.versions import a_version, an_acceptance
 from workbench.engine.environment import Surroundings
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
+from workbench.engine.stem_cells import StemCells
 from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import InvocationRecord, Outcome
@@ -39,6 +40,7 @@ class Engine:
     journal: RecordingJournal
     driver: FakeDriver
     scheduler: Scheduler
+    stems: StemCells
     feed: Feed
     faults_expected: bool = False
     _heard: list[Telemetry] = field(default_factory=list)
@@ -119,6 +121,7 @@ async def open_engine(
     *programs: Program,
     settings: Settings | None = None,
     clock: LoopClock | None = None,
+    stem_cells: bool = False,
 ) -> AsyncIterator[Engine]:
     """An engine while the context is open. Leaving it shuts it down, and checks that nothing leaks:
     no task, no timer, no container, no invocation without its end, no fault that nobody expected.
@@ -129,6 +132,8 @@ async def open_engine(
     others = asyncio.all_tasks()
     timers = set(virtual().timers)
     driver = FakeDriver(clock, Behaviour(programs=programs) if programs else None)
+    labels = (("workbench.instance", "test"),)
+    stems = StemCells(driver, clock=clock, settings=settings.stem, labels=labels)
     surroundings = Surroundings(
         driver=driver,
         endpoints=Endpoints(limits=settings.limits),
@@ -137,15 +142,22 @@ async def open_engine(
         clock=clock,
         settings=settings,
         starts=asyncio.Semaphore(settings.limits.parallel_starts),
-        labels=(("workbench.instance", "test"),),
+        labels=labels,
+        stems=stems if stem_cells else None,
     )
     scheduler = Scheduler(surroundings)
     with bus.subscribe(capacity=None) as feed:
         engine = Engine(
-            clock=clock, bus=bus, journal=journal, driver=driver, scheduler=scheduler, feed=feed
+            clock=clock,
+            bus=bus,
+            journal=journal,
+            driver=driver,
+            scheduler=scheduler,
+            feed=feed,
+            stems=stems,
         )
         async with driver.open():
-            async with scheduler.open():
+            async with stems.open() if stem_cells else nullcontext(), scheduler.open():
                 yield engine
             assert driver.running == [], "the scheduler leaves containers behind"
         await virtual().settle()

@@ -45,6 +45,7 @@ def a_runtime(name: str = "python3.13", **changes: object) -> Runtime:
         handler=HandlerRule(default="app.handler", files=("{module}.py",), symbol=None),
         dependencies=None,
         process=None,
+        preload=None,
         template=None,
     )
     return replace(usual, **changes)  # type: ignore[arg-type] # each caller names real fields

@@ -48,6 +48,7 @@ def a_runtime(name: str, *command: str, folder: Path = Path("/nowhere/runtimes/x
             version_prefix="Python 3.",
             command=command,
         ),
+        preload=None,
         template=None,
     )
 

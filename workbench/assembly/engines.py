@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.docker.client import EngineClient
     from workbench.docker.images import DockerImages
     from workbench.engine.scheduler import Scheduler
+    from workbench.engine.stem_cells import StemCells
 
 
 @asynccontextmanager
@@ -117,6 +118,7 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
                 supervisor_path, cache, site.runtimes_folder, architecture
             ),
             channels=runtime_folder() / site.store.instance.name,
+            cells=site.state / "cells" / site.store.instance.name,
             timeouts=site.settings.timeouts,
         )
         await stack.enter_async_context(driver.open())
@@ -124,7 +126,16 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
             DockerDependencies.open(images, folder=site.state / "dependencies", labels=site.labels)
         )
         await stack.enter_async_context(_sweeping(client))
-        scheduler = await stack.enter_async_context(_scheduler(site, driver))
+        stems = None
+        if site.stays and site.settings.stem.maximum:
+            from workbench.engine.stem_cells import StemCells  # not for one invocation
+
+            stems = await stack.enter_async_context(
+                StemCells(
+                    driver, clock=site.clock, settings=site.settings.stem, labels=site.labels
+                ).open()
+            )
+        scheduler = await stack.enter_async_context(_scheduler(site, driver, stems))
         yield OpenEngine(
             kind="docker",
             version=str(version.get("Version", "unknown")),
@@ -176,7 +187,9 @@ _ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64"}
 """The engine's words for what Lambda has its own for."""
 
 
-def _scheduler(site: Site, driver: ContainerDriver) -> AbstractAsyncContextManager[Scheduler]:
+def _scheduler(
+    site: Site, driver: ContainerDriver, stems: StemCells | None = None
+) -> AbstractAsyncContextManager[Scheduler]:
     from workbench.engine.environment import Surroundings  # 30 ms that `ls` does not wait for
     from workbench.engine.scheduler import Scheduler
     from workbench.runtime_api.server import Endpoints
@@ -191,6 +204,7 @@ def _scheduler(site: Site, driver: ContainerDriver) -> AbstractAsyncContextManag
             settings=site.settings,
             starts=asyncio.Semaphore(site.settings.limits.parallel_starts),
             labels=site.labels,
+            stems=stems,
         ),
         ledger=site.ledger,
     ).open()

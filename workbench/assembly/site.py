@@ -29,6 +29,8 @@ class Site:
     ledger: Ledger
     bus: Bus
     clock: Clock
+    stays: bool = False
+    """It is open for longer than a command: things are worth being made ahead of need."""
 
     @property
     def labels(self) -> tuple[tuple[str, str], ...]:

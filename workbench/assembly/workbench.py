@@ -75,6 +75,7 @@ async def open_workbench(
             ledger=Ledger(limit=settings.limits.concurrency),
             bus=bus,
             clock=clock,
+            stays=InstanceKind(kind) is not InstanceKind.CLI,
         )
         async with _running(site, _rooms(site, reader, held=hold_engine)) as workbench:
             yield workbench

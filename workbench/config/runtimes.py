@@ -16,7 +16,13 @@ from workbench.config.toml_file import Document, read_toml
 from workbench.errors import InvalidManifest
 from workbench.model.function import Severity
 from workbench.model.names import RuntimeName
-from workbench.model.runtime import DependencyRule, HandlerRule, ProcessRule, Runtime
+from workbench.model.runtime import (
+    DependencyRule,
+    HandlerRule,
+    PreloadRule,
+    ProcessRule,
+    Runtime,
+)
 
 MANIFEST = "runtime.toml"
 
@@ -37,6 +43,7 @@ _RUNTIME_KEYS: Keys = {
     "handler": Table(),
     "dependencies": Table(),
     "process": Table(),
+    "preload": Table(),
 }
 _HANDLER_KEYS: Keys = {
     "default": Text(allowed="a handler"),
@@ -57,6 +64,9 @@ _PROCESS_KEYS: Keys = {
     "version_prefix": Text(),
     "command": TextList(allowed="an array of words: a program and its arguments"),
     "install": TextList(allowed="an array of words: a program and its arguments"),
+}
+_PRELOAD_KEYS: Keys = {
+    "boot_variables": TextList(allowed="an array of names, which may end with *"),
 }
 
 
@@ -117,6 +127,7 @@ class _Reader:
                 ("handler", _HANDLER_KEYS),
                 ("dependencies", _DEPENDENCY_KEYS),
                 ("process", _PROCESS_KEYS),
+                ("preload", _PRELOAD_KEYS),
             )
             if name in top
         }
@@ -141,6 +152,7 @@ class _Reader:
             handler=_handler(tables["handler"]),
             dependencies=_dependencies(tables.get("dependencies")),
             process=_process(tables.get("process")),
+            preload=_preload(tables.get("preload")),
             template=template if template.is_dir() else None,
         )
 
@@ -152,6 +164,7 @@ class _Reader:
             ("handler",): ("default", "files"),
             ("dependencies",): ("files", "install", "mount"),
             ("process",): ("command",),
+            ("preload",): ("boot_variables",),
         }
         for table, keys in needed.items():
             if table and table[0] not in top:
@@ -243,6 +256,10 @@ def _dependencies(table: dict[str, Any] | None) -> DependencyRule | None:
         install=tuple(table["install"]),
         mount=table["mount"],
     )
+
+
+def _preload(table: dict[str, Any] | None) -> PreloadRule | None:
+    return None if table is None else PreloadRule(boot_variables=tuple(table["boot_variables"]))
 
 
 def _process(table: dict[str, Any] | None) -> ProcessRule | None:

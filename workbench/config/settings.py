@@ -22,7 +22,14 @@ from workbench.errors import InvalidParameter
 from workbench.model.function import Problem
 from workbench.model.names import RuntimeName
 from workbench.model.runtime import Runtime
-from workbench.model.settings import EngineKind, Limits, Retention, Settings, Timeouts
+from workbench.model.settings import (
+    EngineKind,
+    Limits,
+    Retention,
+    Settings,
+    StemSettings,
+    Timeouts,
+)
 
 SETTINGS = "workbench.toml"
 
@@ -48,6 +55,12 @@ SETTINGS_KEYS: Mapping[str, Keys] = {
         "keep_alive_s": KEEP_ALIVE,
         "memory_limits": Flag(),
         "parallel_starts": Whole(minimum=1, maximum=64),
+    },
+    "stem_cells": {
+        "minimum": Whole(minimum=0, maximum=64),
+        "maximum": Whole(minimum=0, maximum=64),
+        "time_to_live_s": Number(minimum=0, maximum=86_400, unit=_SECONDS),
+        "budget_mb": Whole(minimum=0, maximum=1_000_000),
     },
     "limits": {
         "request_bytes": Whole(minimum=1024, maximum=64 * 1024 * 1024),
@@ -168,6 +181,7 @@ def _settings(
         timeouts=Timeouts(**tables["timeouts"], **tables["reload"]),
         limits=Limits(**tables["limits"], **_limits(account, engine)),
         retention=_retention(tables["history"]),
+        stem=_stem(tables["stem_cells"]),
     )
 
 
@@ -177,6 +191,13 @@ def _limits(account: dict[str, Any], engine: dict[str, Any]) -> dict[str, int]:
         "parallel_starts": engine.get("parallel_starts"),
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def _stem(stated: dict[str, Any]) -> StemSettings:
+    given = dict(stated)
+    if "budget_mb" in given:
+        given["memory_bytes"] = given.pop("budget_mb") * 1024 * 1024
+    return StemSettings(**given)
 
 
 def _retention(history: dict[str, Any]) -> Retention:

@@ -18,6 +18,7 @@ from workbench.docker.frames import (
     FrameReader,
     FrameType,
     acknowledged,
+    bind_frame,
     check_hello,
     figures,
     frame,
@@ -181,8 +182,18 @@ class Channel(asyncio.Protocol):
         self._ended = False
         self.greeted = asyncio.Event()
         """The supervisor is up, or the channel has ended without it."""
+        self.preloaded = asyncio.Event()
+        """A runtime waits to be told whose it is; or, as `greeted`, the channel has ended."""
         self.gone = asyncio.Event()
         """The supervisor is no more."""
+        self._waits = False
+        self._handing_over: bytes | None = None
+        """How to start the runtime if the one that waited turns out to be dead."""
+
+    @property
+    def waits(self) -> bool:
+        """A preloaded runtime waits to be told whose it is."""
+        return self._waits and not self._ended
 
     @property
     def alive(self) -> bool:
@@ -196,13 +207,32 @@ class Channel(asyncio.Protocol):
         if self._transport is not None and not self._ended:
             self._transport.write(data)
 
+    def preload_runtime(self, start: RuntimeStart, *, cwd: str) -> None:
+        """Start a runtime that waits for the next `start_runtime`; `preloaded` when it does."""
+        self.send(run_frame(start, cwd=cwd, preload=True))
+
     def start_runtime(self, start: RuntimeStart, *, cwd: str) -> None:
-        """Start the runtime."""
-        self.send(run_frame(start, cwd=cwd))
+        """Start the runtime, or let the one that waits go on as it."""
+        order = run_frame(start, cwd=cwd)
+        if self._waits:
+            self._waits = False
+            self._handing_over = order
+            order = bind_frame(start)
+        self.send(order)
+
+    def adopt(self, listener: ContainerListener, connections: ConnectionFactory) -> None:
+        """From here on everything is told to these."""
+        self._listener = listener
+        self._connections = connections
 
     def kill_runtime(self) -> None:
         """SIGKILL to everything in the container but the supervisor."""
+        self._handing_over = None  # its end is what was asked for
         self.send(frame(FrameType.SIGNAL, detail=signal.SIGKILL, connection=1))
+
+    def measure(self) -> None:
+        """Ask for figures now."""
+        self.send(frame(FrameType.MEASURED))
 
     def drop(self, connection: int) -> None:
         """Close one connection of the runtime."""
@@ -251,11 +281,11 @@ class Channel(asyncio.Protocol):
         self._lose("The container went away.")
 
     def _lose(self, why: str) -> None:
+        self.greeted.set()
+        self.preloaded.set()
         if self._ended:
-            self.greeted.set()
             return
         self.end()
-        self.greeted.set()
         self._listener.on_lost(why)
 
     def _take(self, read: Frame) -> None:
@@ -293,15 +323,26 @@ class Channel(asyncio.Protocol):
             case FrameType.LOG:
                 self._listener.on_log(*log_chunk(read))
             case FrameType.EXITED:
-                ended = runtime_exit(read)
-                after_turns(TURNS + 1, lambda: self._tell_end(ended))
+                self._take_exit(runtime_exit(read))
             case FrameType.HELLO:
                 check_hello(read)
                 self.greeted.set()
             case FrameType.STARTED:
-                pass
+                self._handing_over = None
+            case FrameType.READY:
+                self._waits = True
+                self.preloaded.set()
             case _:
                 raise BadFrame(f"a frame of type {read.kind}")
+
+    def _take_exit(self, ended: RuntimeExit) -> None:
+        again, self._handing_over = self._handing_over, None
+        if again is not None:  # it had died before it was anybody's: nobody's affair
+            self.send(again)
+            return
+        self._waits = False
+        self.preloaded.set()
+        after_turns(TURNS + 1, lambda: self._tell_end(ended))
 
     def _tell_end(self, ended: RuntimeExit) -> None:
         if not self._ended:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
+from workbench.docker.cell import DockerCell
 from workbench.docker.channel import Channel
-from workbench.docker.channel_folder import channel_folder
 from workbench.docker.client import EngineClient
+from workbench.docker.locked_folder import locked_folder
 from workbench.docker.network import NETWORK, ensure_network
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
 from workbench.model.container import ContainerSpec, RuntimeStart
 from workbench.model.settings import Timeouts
+from workbench.model.stem import CellSpec
 from workbench.model.version import TASK_ROOT
 from workbench.ports import ConnectionFactory, ContainerListener
 
@@ -34,6 +37,8 @@ MIN_CPU_QUOTA_US = 1_000
 """The kernel takes no less."""
 INIT_CPUS = 1.0
 """At least this much while initialising. Source: Lambda, "burst of CPU during init" (size unsure)."""
+CLAIM_FD = 63
+"""As in supervisor.c."""
 PIDS = 1024
 """Source: Lambda quotas, 1,024 processes and threads."""
 NOFILE = 1024
@@ -58,29 +63,60 @@ class DockerContainer:
     """One container. See `ports.Container`."""
 
     def __init__(
-        self, driver: DockerDriver, spec: ContainerSpec, channel: Channel, *, container_id: str
+        self,
+        driver: DockerDriver,
+        spec: ContainerSpec,
+        channel: Channel,
+        *,
+        container_id: str,
+        folders: tuple[Path, ...],
     ) -> None:
+        """`folders` of this machine go with it."""
         self._driver = driver
         self._spec = spec
-        self._channel = channel
+        self.channel = channel
         self._id = container_id
+        self._folders = folders
         self._removed = False
 
     @property
     def name(self) -> str:
         return self._spec.name
 
+    async def become(self, spec: ContainerSpec) -> None:
+        """Take the limits and the name of `spec`. Raises `DriverError`."""
+        before, self._spec = self._spec, spec
+        api = self._driver.client.api
+        if spec.limits and (before.memory_mb, before.cpus) != (spec.memory_mb, spec.cpus):
+            await self._driver.client.call(
+                api.update_container,
+                self._id,
+                mem_limit=memory_bytes(spec),
+                memswap_limit=memory_bytes(spec),
+                cpu_quota=cpu_quota(max(spec.cpus, INIT_CPUS)),
+            )
+        self._driver.in_background(self._driver.client.call(api.rename, self._id, spec.name))
+
+    async def preload_runtime(self, start: RuntimeStart) -> None:
+        """Start a runtime that waits for `start_runtime`, until it does. Raises `ContainerLost`."""
+        variables = (*start.variables, ("_WORKBENCH_CLAIM_FD", str(CLAIM_FD)))
+        waiting = replace(start, variables=variables)
+        self.channel.preload_runtime(self._driver.completed(waiting, self._spec), cwd=TASK_ROOT)
+        await self.channel.preloaded.wait()
+        if not self.channel.waits:
+            raise ContainerLost(f"The runtime that was to wait in {self.name} did not come up.")
+
     def start_runtime(self, start: RuntimeStart) -> None:
-        self._channel.start_runtime(self._driver.completed(start, self._spec), cwd=TASK_ROOT)
+        self.channel.start_runtime(self._driver.completed(start, self._spec), cwd=TASK_ROOT)
 
     def kill_runtime(self) -> None:
-        self._channel.kill_runtime()
+        self.channel.kill_runtime()
 
     def pause_reading(self) -> None:
-        self._channel.pause_reading()
+        self.channel.pause_reading()
 
     def resume_reading(self) -> None:
-        self._channel.resume_reading()
+        self.channel.resume_reading()
 
     def settle(self) -> None:
         if self._spec.limits and self._spec.cpus < INIT_CPUS:
@@ -97,20 +133,29 @@ class DockerContainer:
             return
         self._removed = True
         await self._driver.calm()
-        self._channel.end()
-        await self._driver.remove(self._id, self._spec)
+        self.channel.end()
+        await self._driver.remove(self._id, self._folders)
 
 
 class DockerDriver:
     """Makes containers. See `ports.ContainerDriver`."""
 
     def __init__(
-        self, client: EngineClient, *, supervisor: Path, channels: Path, timeouts: Timeouts
+        self,
+        client: EngineClient,
+        *,
+        supervisor: Path,
+        channels: Path,
+        cells: Path,
+        timeouts: Timeouts,
     ) -> None:
-        """`supervisor` is the program that is PID 1; `channels` a short path, private to this user."""
+        """`supervisor` is the program that is PID 1; `channels` a short path, private to this user;
+        `cells` one where hard links to functions' code can be made.
+        """
         self.client = client
         self._supervisor = supervisor
         self.channels = channels
+        self.cells = cells
         self._timeouts = timeouts
         self._images: dict[str, dict[str, Any]] = {}
         self._background: asyncio.TaskGroup | None = None
@@ -122,7 +167,7 @@ class DockerDriver:
     async def open(self) -> AsyncIterator[DockerDriver]:
         """Ready to create while the context is open."""
         await ensure_network(self.client)
-        with channel_folder(self.channels):
+        with locked_folder(self.channels), locked_folder(self.cells):
             async with asyncio.TaskGroup() as tasks:
                 self._background = tasks
                 yield self
@@ -133,11 +178,17 @@ class DockerDriver:
         self._creating += 1
         self._calm.clear()
         try:
-            return await self._create(spec, listener, connections)
+            return await self.make(spec, listener, connections)
         finally:
             self._creating -= 1
             if not self._creating:
                 self._calm.set()
+
+    async def create_cell(self, spec: CellSpec, spoiled: Callable[[], None]) -> DockerCell:
+        """See `ports.CellDriver`."""
+        cell = DockerCell(self, spec, self.cells / spec.cell_id, spoiled)
+        await cell.make()
+        return cell
 
     async def calm(self) -> None:
         """Until nobody waits for a container, but not for long: the engine takes as much time for
@@ -147,11 +198,18 @@ class DockerDriver:
             async with asyncio.timeout(_CALM_S):
                 await self._calm.wait()
 
-    async def _create(
-        self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
+    async def make(
+        self,
+        spec: ContainerSpec,
+        listener: ContainerListener,
+        connections: ConnectionFactory,
+        *,
+        folders: tuple[Path, ...] = (),
     ) -> DockerContainer:
+        """As `create`, for something that nobody waits for. `folders` go with the container."""
         channel = Channel(listener, connections)
-        folder = self._folder(spec)
+        folder = self.channels / spec.environment_id[:12]  # its channel's socket
+        folders = (*folders, folder)
         await self._describe(spec.image)
         made: list[str] = []
         arguments = self._creation(spec, folder)
@@ -169,14 +227,14 @@ class DockerDriver:
                 await channel.greeted.wait()
         except BaseException:
             channel.end()
-            await asyncio.shield(self.remove(made[0] if made else None, spec))
+            await asyncio.shield(self.remove(made[0] if made else None, folders))
             raise
         if not channel.alive:
-            await self.remove(made[0], spec)
+            await self.remove(made[0], folders)
             raise ContainerLost(f"The container of {spec.name} ended as soon as it was started.")
-        return DockerContainer(self, spec, channel, container_id=made[0])
+        return DockerContainer(self, spec, channel, container_id=made[0], folders=folders)
 
-    async def remove(self, container_id: str | None, spec: ContainerSpec) -> None:
+    async def remove(self, container_id: str | None, folders: tuple[Path, ...]) -> None:
         """Make sure that nothing of it is left. A container removes itself when its channel ends;
         this helps, and waits for it.
         """
@@ -186,7 +244,8 @@ class DockerDriver:
                     await self._remove_container(container_id)
             except (DriverError, TimeoutError):
                 pass  # gone already, or left to the sweep at the next start
-        await asyncio.to_thread(shutil.rmtree, self._folder(spec), ignore_errors=True)
+        for folder in folders:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _remove_container(self, container_id: str) -> None:
         api = self.client.api
@@ -196,10 +255,6 @@ class DockerDriver:
             await self.client.call(
                 api.wait, container_id, condition="removed", timeout=ceil(self._timeouts.stop_s)
             )
-
-    def _folder(self, spec: ContainerSpec) -> Path:
-        """Holds its channel's socket."""
-        return self.channels / spec.environment_id[:12]
 
     def completed(self, start: RuntimeStart, spec: ContainerSpec) -> RuntimeStart:
         """`start` with what only this driver knows: the API's address, the image's own command."""
@@ -237,7 +292,7 @@ class DockerDriver:
             f"{self._supervisor}:{_INSIDE_SUPERVISOR}:ro",
             *(f"{mount.source}:{mount.target}:ro" for mount in spec.mounts),
         ]
-        memory = spec.memory_mb * 1024 * 1024
+        memory = memory_bytes(spec)
         limits: dict[str, Any] = {}
         if spec.limits:
             limits = {
@@ -271,6 +326,11 @@ class DockerDriver:
                 **limits,
             },
         }
+
+
+def memory_bytes(spec: ContainerSpec) -> int:
+    """Its limit."""
+    return spec.memory_mb * 1024 * 1024
 
 
 def cpu_quota(cpus: float) -> int:

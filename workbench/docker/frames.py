@@ -38,7 +38,9 @@ class FrameType(IntEnum):
     CLOSE = ord("C")
     MEASURED = ord("M")
     ACKNOWLEDGED = ord("A")
+    READY = ord("Y")
     RUN = ord("R")
+    BIND = ord("B")
     SIGNAL = ord("K")
     PAUSE = ord("P")
 
@@ -86,20 +88,30 @@ def frame(kind: FrameType, payload: bytes = b"", *, detail: int = 0, connection:
     return HEADER.pack(kind, detail, connection, len(payload)) + payload
 
 
-def run_frame(start: RuntimeStart, *, cwd: str) -> bytes:
-    """The order to start a runtime: words, each ended by NUL."""
-    flags = "f" if start.log_frames else "-"
-    words: Iterable[str] = (
-        cwd,
-        flags,
-        str(len(start.command)),
-        *start.command,
-        *(f"{name}={value}" for name, value in start.variables),
-    )
+def run_frame(start: RuntimeStart, *, cwd: str, preload: bool = False) -> bytes:
+    """The order to start a runtime: words, each ended by NUL.
+
+    preload: it is given a descriptor, and waits there for a `bind_frame`.
+    """
+    flags = ("f" if start.log_frames else "-") + ("p" if preload else "")
+    words = (cwd, flags, str(len(start.command)), *start.command, *_assignments(start))
+    return frame(FrameType.RUN, _terminated(words))
+
+
+def bind_frame(start: RuntimeStart) -> bytes:
+    """What a preloaded runtime waits for: its variables, each ended by NUL."""
+    return frame(FrameType.BIND, _terminated(_assignments(start)))
+
+
+def _assignments(start: RuntimeStart) -> Iterator[str]:
+    return (f"{name}={value}" for name, value in start.variables)
+
+
+def _terminated(words: Iterable[str]) -> bytes:
     encoded = [word.encode("utf-8", errors="surrogateescape") for word in words]
     if any(b"\0" in word for word in encoded):
         raise ValueError("a NUL byte in a command or a variable")
-    return frame(FrameType.RUN, b"".join(word + b"\0" for word in encoded))
+    return b"".join(word + b"\0" for word in encoded)
 
 
 def pause_frame(connection: int, *, pause: bool) -> bytes:

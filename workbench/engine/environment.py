@@ -11,18 +11,20 @@ Over the usual size because it is one table's shell: splitting it would split th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from workbench.clock import Clock
 from workbench.engine.environment_log import EnvironmentLog
 from workbench.engine.init_stamps import InitStamps
 from workbench.engine.run import Run
+from workbench.engine.stem_cells import StemCells
 from workbench.errors import ContainerLost, DriverError, InternalError, WorkbenchError
 from workbench.model import failures, report
 from workbench.model.container import (
+    ContainerOrigin,
     ContainerSpec,
     Figures,
     LogStream,
@@ -38,6 +40,7 @@ from workbench.model.environment import (
 from workbench.model.invocation import Measurements, Outcome, OutcomeKind
 from workbench.model.names import EnvironmentId, RequestId
 from workbench.model.settings import Settings
+from workbench.model.stem import cell_kind
 from workbench.model.telemetry import EnvironmentChanged, InitFailed, InitStart, Report, Start
 from workbench.model.variables import runtime_variables
 from workbench.model.version import Version
@@ -86,6 +89,8 @@ class Surroundings:
     starts: asyncio.Semaphore
     """Bounds the containers started at once."""
     labels: tuple[tuple[str, str], ...]
+    stems: StemCells | None = None
+    """Containers that stand ready; `None`: every one is made when it is needed."""
 
 
 class ExecutionEnvironment:
@@ -111,6 +116,7 @@ class ExecutionEnvironment:
         self._created_at = self._changed_at = surroundings.clock.now()
         self._endpoint: RuntimeEndpoint = surroundings.endpoints.open(self)
         self._container: Container | None = None
+        self._origin = ContainerOrigin.PLAIN
         self._name = f"wb-{version.name}-{environment_id[:8]}"
         self._figures = Figures()
         self._invocations = 0
@@ -187,6 +193,7 @@ class ExecutionEnvironment:
             figures=self._figures,
             code_digest=self.version.code.digest,
             retiring=self.retire_when_done,
+            origin=self._origin,
         )
 
     # --- its life -------------------------------------------------------------------------------
@@ -237,9 +244,7 @@ class ExecutionEnvironment:
             ),
             limits=self._with.settings.memory_limits,
         )
-        async with self._with.starts:
-            if not self._going:
-                await self._make_container(spec)
+        await self._obtain_container(spec)
         if self._lost is not None:
             raise ContainerLost(self._lost)
         if self._container is None or self._going:
@@ -256,14 +261,38 @@ class ExecutionEnvironment:
         self._move(Trigger.STARTED)
         self._start_runtime(deadline_s=self._clock.monotonic() + self._timeouts.init_s)
 
-    async def _make_container(self, spec: ContainerSpec) -> None:
+    async def _obtain_container(self, spec: ContainerSpec) -> None:
+        stems = self._with.stems
+        if stems is not None:
+            kind = cell_kind(
+                self.version.configuration,
+                self.version.runtime,
+                self.version.image,
+                mounts=self.version.mounts,
+                settings=self._with.settings,
+            )
+            await self._take_container(stems.claim(kind, spec, self, self._endpoint.connections))
+            if self._container is not None:
+                self._stamps.claimed()
+                self._origin = (
+                    ContainerOrigin.PRESTARTED
+                    if kind.preload is None
+                    else ContainerOrigin.PRELOADED
+                )
+        if self._container is None:
+            async with self._with.starts:
+                if not self._going:
+                    await self._take_container(
+                        self._with.driver.create(spec, self, self._endpoint.connections)
+                    )
+                    self._stamps.greeted()
+
+    async def _take_container(self, coming: Coroutine[Any, Any, Container | None]) -> None:
         began_s = self._clock.monotonic()
         self._stamps.asked()
         try:
             async with asyncio.timeout(self._timeouts.create_s) as self._creating:
-                self._container = await self._with.driver.create(
-                    spec, self, self._endpoint.connections
-                )
+                self._container = await coming
         except TimeoutError as error:
             if self._going:
                 return  # nobody wants it any more
@@ -273,7 +302,6 @@ class ExecutionEnvironment:
         finally:
             self._creating = None
         self._create_ms = (self._clock.monotonic() - began_s) * 1000
-        self._stamps.greeted()
 
     def retire(self, cause: str) -> None:
         """Take nothing more and go: at once when idle, else when the invocation is over."""

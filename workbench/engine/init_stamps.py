@@ -31,6 +31,10 @@ class InitStamps:
         """The container engine has made it."""
         self.split = replace(self.split, create_ms=self._passed_ms())
 
+    def claimed(self) -> None:
+        """A container that stood ready was made ours."""
+        self.split = replace(self.split, claim_ms=self._passed_ms())
+
     def greeted(self) -> None:
         """Its supervisor has spoken."""
         if self.split.create_ms is not None:
@@ -60,8 +64,8 @@ class InitStamps:
         self._reported = now
         if before is now:
             return NO_SPLIT
-        if before.create_ms is not None:  # of the container, it was told
-            return replace(now, create_ms=None, start_ms=None)
+        if before is not NO_SPLIT:  # of the container, it was told
+            return replace(now, create_ms=None, start_ms=None, claim_ms=None)
         return now
 
     def _passed_ms(self) -> float:

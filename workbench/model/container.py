@@ -54,6 +54,17 @@ class RuntimeStart:
     log_frames: bool
 
 
+class ContainerOrigin(StrEnum):
+    """How an environment's container came to be."""
+
+    PLAIN = "plain"
+    """Made for it."""
+    PRESTARTED = "prestarted"
+    """A stem cell; its runtime was started at the claim."""
+    PRELOADED = "preloaded"
+    """A stem cell with the language runtime up and its client loaded."""
+
+
 class LogStream(StrEnum):
     """Where a log entry came from."""
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from workbench.errors import InternalError
-from workbench.model.container import Figures
+from workbench.model.container import ContainerOrigin, Figures
 from workbench.model.invocation import NO_SPLIT, InitSplit
 from workbench.model.names import EnvironmentId, FunctionName, Qualifier, RequestId
 
@@ -112,3 +112,5 @@ class EnvironmentSnapshot:
     code_digest: str
     retiring: bool = False
     """It will go when its invocation ends: newer code has taken its place."""
+    origin: ContainerOrigin = ContainerOrigin.PLAIN
+    """How its container came to be, once it has one."""

@@ -98,6 +98,8 @@ class InitSplit:
     """From starting the runtime until its language and its client were up."""
     import_ms: float | None = None
     """From then until it asked for work: the function's own module, and all that it imports."""
+    claim_ms: float | None = None
+    """A container that stood ready was made the function's; nothing was created or started then."""
 
     @property
     def known(self) -> bool:

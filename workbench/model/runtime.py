@@ -48,6 +48,24 @@ class DependencyRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreloadRule:
+    """Its runtime can be started before it is known whose it is, with `_WORKBENCH_CLAIM_FD`: it loads
+    its client, says so with a byte there, and waits for its variables.
+    """
+
+    boot_variables: tuple[str, ...]
+    """Names, or beginnings of names ending with `*`, of variables that count as soon as the runtime
+    starts. A function that sets one is started the plain way."""
+
+    def decides(self, name: str) -> bool:
+        """The variable counts as soon as the runtime starts."""
+        return any(
+            name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+            for pattern in self.boot_variables
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessRule:
     """How the embedded driver runs it without a container."""
 
@@ -89,5 +107,7 @@ class Runtime:
     dependencies: DependencyRule | None
     process: ProcessRule | None
     """`None`: cannot run without a container."""
+    preload: PreloadRule | None
+    """`None`: it cannot be started before it is known whose it is."""
     template: Path | None
     """The folder `workbench init` copies."""

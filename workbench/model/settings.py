@@ -61,6 +61,30 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StemSettings:
+    """Containers started before they are needed (`model/stem.py`). `maximum` 0 switches them off."""
+
+    minimum: int = 1
+    """Of each kind that was asked for lately."""
+    maximum: int = 4
+    """Of one kind."""
+    time_to_live_s: float = 3600.0
+    """A kind that nobody has asked for in this time gets none."""
+    memory_bytes: int = 512 * 1024 * 1024
+    """What all of them may hold together, as measured."""
+    cell_bytes: int = 32 * 1024 * 1024
+    """What one is taken to hold until it was measured."""
+    burst_s: float = 1.0
+    """Environments wanted within this time count as wanted at once."""
+    refill_after_s: float = 0.25
+    """Quiet time before new ones are made: what made them be needed goes first."""
+    refill_limit_s: float = 2.0
+    """They are made after this long even if it never falls quiet."""
+    parallel: int = 1
+    """Made at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """How much history is kept."""
 
@@ -87,3 +111,4 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)
+    stem: StemSettings = field(default_factory=StemSettings)

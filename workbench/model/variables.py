@@ -11,6 +11,7 @@ from datetime import datetime
 
 from workbench.model.names import EnvironmentId
 from workbench.model.report import log_stream_name
+from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings
 from workbench.model.version import TASK_ROOT, Version
 
@@ -54,18 +55,44 @@ _CREDENTIALS = {
 }
 
 
+def _unreserved(runtime: Runtime) -> dict[str, str]:
+    """What the function's own variables win over."""
+    return {
+        "TZ": ":UTC",
+        "LANG": "en_US.UTF-8",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
+        **dict(runtime.variables),
+    }
+
+
+def boot_variables(
+    runtime: Runtime, *, memory_mb: int, settings: Settings
+) -> tuple[tuple[str, str], ...]:
+    """What a runtime finds that is started before it is known whose it is.
+
+    A part of `runtime_variables` of any function of that kind, by name; its memory only where that
+    counts when the runtime starts.
+    """
+    variables = _unreserved(runtime) | {
+        "AWS_REGION": settings.region,
+        "AWS_DEFAULT_REGION": settings.region,
+        "LAMBDA_TASK_ROOT": TASK_ROOT,
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+    }
+    if runtime.execution_env is not None:
+        variables["AWS_EXECUTION_ENV"] = runtime.execution_env
+    if runtime.preload is not None and runtime.preload.decides("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"):
+        variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(memory_mb)
+    return tuple(sorted(variables.items()))
+
+
 def runtime_variables(
     version: Version, *, environment_id: EnvironmentId, created_at: datetime, settings: Settings
 ) -> tuple[tuple[str, str], ...]:
     """Everything the runtime process finds in its environment, but AWS_LAMBDA_RUNTIME_API."""
     configuration = version.configuration
-    variables: dict[str, str] = {
-        "TZ": ":UTC",
-        "LANG": "en_US.UTF-8",
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
-    }
-    variables.update(version.runtime.variables)
+    variables = _unreserved(version.runtime)
     variables.update((variable.name, variable.value) for variable in configuration.variables)
     variables.update(_CREDENTIALS)
     variables.update(

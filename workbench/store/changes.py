@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from workbench.model.container import LogStream
 from workbench.model.invocation import (
-    NO_SPLIT,
     Acceptance,
     InitSplit,
     InvocationRecord,
@@ -140,6 +139,7 @@ def _report_list(change: Reported) -> list[Any]:
             measured.split.start_ms,
             measured.split.boot_ms,
             measured.split.import_ms,
+            measured.split.claim_ms,
         ]
     return [change.request_id, figures, change.log_lines, change.log_bytes_dropped]
 
@@ -232,11 +232,12 @@ def _reported(metadata: list[Any], payload: bytes) -> Reported:
 
 
 def _split(parts: list[Any]) -> InitSplit:
-    """Empty in a journal of a workbench that did not measure it."""
-    if not parts:
-        return NO_SPLIT
-    create, start, boot, imported = (_optional(_number, part) for part in parts)
-    return InitSplit(create_ms=create, start_ms=start, boot_ms=boot, import_ms=imported)
+    """Shorter in a journal of a workbench that did not measure all of it."""
+    parts = [*parts, *(None,) * (5 - len(parts))]
+    create, start, boot, imported, claim = (_optional(_number, part) for part in parts)
+    return InitSplit(
+        create_ms=create, start_ms=start, boot_ms=boot, import_ms=imported, claim_ms=claim
+    )
 
 
 def _logged(metadata: list[Any], payload: bytes) -> Logged:

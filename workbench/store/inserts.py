@@ -161,8 +161,8 @@ _REPORT = """
         queued_ms = v.column2, create_ms = v.column3, init_ms = v.column4,
         duration_ms = v.column5, billed_ms = v.column6, max_memory_bytes = v.column7,
         cpu_ms = v.column8, engine_create_ms = v.column9, engine_start_ms = v.column10,
-        boot_ms = v.column11, import_ms = v.column12, log_lines = v.column13,
-        log_bytes_dropped = v.column14
+        boot_ms = v.column11, import_ms = v.column12, claim_ms = v.column13,
+        log_lines = v.column14, log_bytes_dropped = v.column15
     FROM ({values}) AS v WHERE request_id = v.column1 AND queued_ms IS NULL
 """
 
@@ -214,7 +214,7 @@ def _outcome(ended: Ended) -> tuple[Any, ...]:
 
 def _report(reported: Reported) -> tuple[Any, ...]:
     measured = reported.measurements
-    figures: tuple[Any, ...] = (None,) * 11
+    figures: tuple[Any, ...] = (None,) * 12
     if measured is not None:
         figures = (
             measured.queued_ms,
@@ -230,7 +230,7 @@ def _report(reported: Reported) -> tuple[Any, ...]:
 
 
 def _split(split: InitSplit) -> tuple[Any, ...]:
-    return split.create_ms, split.start_ms, split.boot_ms, split.import_ms
+    return split.create_ms, split.start_ms, split.boot_ms, split.import_ms, split.claim_ms
 
 
 def write_lost(
@@ -265,7 +265,8 @@ _SNAPSHOT = """
     INSERT INTO environments (
         environment_id, function, instance, version, state, container, created_at, changed_at,
         idle_until, invocations, invocation, init_ms, memory_mb, peak_bytes, current_bytes, cpu_ns,
-        oom_kills, code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms, import_ms
+        oom_kills, code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms,
+        import_ms, claim_ms, origin
     ) {values}
     ON CONFLICT (environment_id) DO UPDATE SET
         version = excluded.version, state = excluded.state, container = excluded.container,
@@ -277,7 +278,7 @@ _SNAPSHOT = """
         oom_kills = excluded.oom_kills, code_digest = excluded.code_digest,
         retiring = excluded.retiring, engine_create_ms = excluded.engine_create_ms,
         engine_start_ms = excluded.engine_start_ms, boot_ms = excluded.boot_ms,
-        import_ms = excluded.import_ms
+        import_ms = excluded.import_ms, claim_ms = excluded.claim_ms, origin = excluded.origin
 """
 
 
@@ -337,6 +338,7 @@ def _snapshot(instance: str, one: EnvironmentSnapshot) -> tuple[Any, ...]:
         one.code_digest,
         one.retiring,
         *_split(one.split),
+        one.origin.value,
     )
 
 

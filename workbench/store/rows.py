@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.model.container import Figures, LogStream
+from workbench.model.container import ContainerOrigin, Figures, LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import (
     Acceptance,
@@ -30,7 +30,7 @@ SUMMARY_QUERY = """
     SELECT
         request_id, function, version, origin, event, accepted_at, code_digest, kind, error_type,
         substr(error_message, 1, 4096), cold, duration_ms, billed_ms, init_ms, memory_mb,
-        max_memory_bytes, cpu_ms, engine_create_ms, engine_start_ms, boot_ms, import_ms
+        max_memory_bytes, cpu_ms, engine_create_ms, engine_start_ms, boot_ms, import_ms, claim_ms
     FROM invocations
 """
 # A function may raise a message of megabytes: a list shows its beginning, the record all of it.
@@ -73,7 +73,7 @@ RECORD_QUERY = """
         (SELECT environment_id FROM environments WHERE id = i.environment), i.cold, i.ended_at,
         i.log_lines, i.log_bytes_dropped,
         i.queued_ms, i.create_ms, i.init_ms, i.duration_ms, i.billed_ms, i.max_memory_bytes,
-        i.cpu_ms, i.engine_create_ms, i.engine_start_ms, i.boot_ms, i.import_ms
+        i.cpu_ms, i.engine_create_ms, i.engine_start_ms, i.boot_ms, i.import_ms, i.claim_ms
     FROM invocations AS i
 """
 
@@ -171,7 +171,8 @@ SNAPSHOT_QUERY = """
     SELECT
         environment_id, function, version, state, container, created_at, changed_at, idle_until,
         invocations, invocation, init_ms, memory_mb, peak_bytes, current_bytes, cpu_ns, oom_kills,
-        code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms, import_ms
+        code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms, import_ms,
+        claim_ms, origin
     FROM environments
 """
 
@@ -180,7 +181,7 @@ def snapshot(row: Row) -> EnvironmentSnapshot:
     """From `SNAPSHOT_QUERY`, where the state is not NULL."""
     environment_id, function, version, state, container, created_at, changed_at, *rest = row
     idle_until, invocations, invocation, init_ms, memory_mb, *rest = rest
-    peak_bytes, current_bytes, cpu_ns, oom_kills, code_digest, retiring, *split = rest
+    peak_bytes, current_bytes, cpu_ns, oom_kills, code_digest, retiring, *split, origin = rest
     return EnvironmentSnapshot(
         environment_id=EnvironmentId(environment_id),
         function=FunctionName(function),
@@ -203,12 +204,19 @@ def snapshot(row: Row) -> EnvironmentSnapshot:
         ),
         code_digest=code_digest,
         retiring=bool(retiring),
+        origin=ContainerOrigin(origin),
     )
 
 
 def _split(row: Sequence[Any]) -> InitSplit:
-    create_ms, start_ms, boot_ms, import_ms = row
-    return InitSplit(create_ms=create_ms, start_ms=start_ms, boot_ms=boot_ms, import_ms=import_ms)
+    create_ms, start_ms, boot_ms, import_ms, claim_ms = row
+    return InitSplit(
+        create_ms=create_ms,
+        start_ms=start_ms,
+        boot_ms=boot_ms,
+        import_ms=import_ms,
+        claim_ms=claim_ms,
+    )
 
 
 def _truth(value: int | None) -> bool | None:

@@ -33,6 +33,7 @@ def a_runtime(
         handler=handler,
         dependencies=dependencies,
         process=None,
+        preload=None,
         template=None,
     )
 

@@ -15,7 +15,7 @@ from workbench.config.keys import Keys
 from workbench.config.manifest import MANIFEST_KEYS
 from workbench.config.settings import SETTINGS_KEYS
 from workbench.model.function import FUNCTION_WIDE, FunctionConfiguration
-from workbench.model.settings import Limits, Retention, Settings, Timeouts
+from workbench.model.settings import Limits, Retention, Settings, StemSettings, Timeouts
 
 TEXT = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
 
@@ -76,6 +76,8 @@ def test_defaults_are_documented_as_they_are() -> None:
         **{f.name: f.default for f in fields(Settings)},
         **{f.name: f.default for f in fields(Limits)},
         **{f.name: f.default for f in fields(Timeouts)},
+        **{f.name: f.default for f in fields(StemSettings)},
+        "budget_mb": StemSettings().memory_bytes // (1024 * 1024),
         "max_age_days": Retention().max_age_days,
         "max_mb": Retention().max_bytes // (1024 * 1024),
         "kind": Settings().engine,

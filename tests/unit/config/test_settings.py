@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.config.conftest import GOOD, RUNTIMES, ProjectOnDisk
 from workbench.config.settings import SETTINGS_KEYS, Overrides, read_settings
 from workbench.errors import InvalidParameter
-from workbench.model.settings import EngineKind, Limits, Retention, Settings, Timeouts
+from workbench.model.settings import EngineKind, Limits, Retention, Settings, StemSettings, Timeouts
 
 
 def settings(disk: ProjectOnDisk, overrides: Overrides | None = None) -> Settings:
@@ -39,6 +39,11 @@ kind = "process"
 keep_alive_s = 1.5
 memory_limits = false
 parallel_starts = 2
+[stem_cells]
+minimum = 2
+maximum = 3
+time_to_live_s = 60
+budget_mb = 100
 [limits]
 request_bytes = 2048
 response_bytes = 4096
@@ -89,19 +94,21 @@ def test_every_key_arrives(disk: ProjectOnDisk) -> None:
             invocation_log_bytes=8192,
         ),
         retention=Retention(max_age_days=3, max_bytes=20 * 1024 * 1024),
+        stem=StemSettings(minimum=2, maximum=3, time_to_live_s=60, memory_bytes=100 * 1024 * 1024),
     )
 
 
 def test_what_cannot_be_set_is_on_purpose() -> None:
     """A new field of the settings is a new key, or stands here."""
     internal = {"stop_s", "log_line_bytes", "log_backlog"}
+    internal |= {"cell_bytes", "burst_s", "refill_after_s", "refill_limit_s", "parallel"}
     named_otherwise = {"engine": "kind", "account": "id", "ignored_paths": "ignore"}
-    named_otherwise["max_bytes"] = "max_mb"
+    named_otherwise |= {"max_bytes": "max_mb", "memory_bytes": "budget_mb"}
     keys = {key for table in SETTINGS_KEYS.values() for key in table}
 
-    for kind in (Settings, Timeouts, Limits, Retention):
+    for kind in (Settings, Timeouts, Limits, Retention, StemSettings):
         for field in fields(kind):
-            if field.name in ("timeouts", "limits", "retention") or field.name in internal:
+            if field.name in ("timeouts", "limits", "retention", "stem") or field.name in internal:
                 continue
             assert named_otherwise.get(field.name, field.name) in keys, field.name
 
@@ -119,7 +126,7 @@ def test_what_cannot_be_set_is_on_purpose() -> None:
             1,
             (
                 'Unknown table "xyz"; allowed: account, defaults, engine, history, limits, project, '
-                "reload, timeouts."
+                "reload, stem_cells, timeouts."
             ),
         ),
         ("memory_mb = 1\n", 1, '"memory_mb" belongs in [defaults].'),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from workbench.model.container import Figures, LogStream
+from workbench.model.container import ContainerOrigin, Figures, LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import (
     Acceptance,
@@ -74,6 +74,7 @@ splits = st.builds(
     start_ms=st.none() | milliseconds,
     boot_ms=st.none() | milliseconds,
     import_ms=st.none() | milliseconds,
+    claim_ms=st.none() | milliseconds,
 )
 
 
@@ -150,4 +151,5 @@ snapshots = st.builds(
     ),
     code_digest=st.just("cd" * 32),
     retiring=st.booleans(),
+    origin=st.sampled_from(ContainerOrigin),
 )

@@ -17,7 +17,7 @@ _LOCK = ".lock"
 
 
 @contextmanager
-def channel_folder(path: Path) -> Iterator[None]:
+def locked_folder(path: Path) -> Iterator[None]:
     """`path` is there, and ours, while the context is open. Blocks for a few files."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in path.parent.iterdir():
