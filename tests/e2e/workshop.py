@@ -19,8 +19,9 @@ from workbench.docker.driver import DockerDriver
 from workbench.docker.host import build_host
 from workbench.docker.images import DockerImages
 from workbench.docker.supervisor import ensure_supervisor
+from workbench.engine.stem_cells import StemCells
 from workbench.model.names import RuntimeName
-from workbench.model.settings import Timeouts
+from workbench.model.settings import StemSettings, Timeouts
 from workbench.model.telemetry import Telemetry
 from workbench.model.version import Image
 from workbench.telemetry import Bus, Feed
@@ -95,7 +96,9 @@ async def a_workshop(runtimes: Path | None = None) -> AsyncIterator[Workshop]:
 
 
 @asynccontextmanager
-async def a_docker_stage(name: str, cache: Path) -> AsyncIterator[Stage]:
+async def a_docker_stage(
+    name: str, cache: Path, *, stem_cells: bool = False
+) -> AsyncIterator[Stage]:
     """Functions of one runtime in containers. `cache` keeps the supervisor between tests."""
     folder = Path(tempfile.mkdtemp(prefix="wb-e2e-"))
     folder.chmod(0o755)
@@ -113,7 +116,12 @@ async def a_docker_stage(name: str, cache: Path) -> AsyncIterator[Stage]:
                 timeouts=Timeouts(),
             )
             runtime = RUNTIMES[RuntimeName(name)]
-            async with driver.open(), a_stage(driver, runtime, image, folder) as stage:
-                yield stage
+            stems = StemCells(
+                driver, clock=SystemClock(), settings=StemSettings(), labels=TEST_LABELS
+            )
+            async with driver.open(), stems.open():
+                chosen = stems if stem_cells else None
+                async with a_stage(driver, runtime, image, folder, stems=chosen) as stage:
+                    yield stage
     finally:
         shutil.rmtree(folder, ignore_errors=True)

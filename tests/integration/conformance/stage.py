@@ -15,6 +15,7 @@ from tests.fakes.versions import a_variable, new_request_id
 from workbench.clock import SystemClock
 from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
+from workbench.engine.stem_cells import StemCells
 from workbench.model.container import LogStream, Mount
 from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry, Origin, Outcome
@@ -128,7 +129,12 @@ class Stage:
 
 @asynccontextmanager
 async def a_stage(
-    driver: ContainerDriver, runtime: Runtime, image: Image, folder: Path
+    driver: ContainerDriver,
+    runtime: Runtime,
+    image: Image,
+    folder: Path,
+    *,
+    stems: StemCells | None = None,
 ) -> AsyncIterator[Stage]:
     """A scheduler over `driver`, open. `folder` takes the functions' code."""
     settings = Settings()
@@ -141,6 +147,7 @@ async def a_stage(
         settings=settings,
         starts=asyncio.Semaphore(4),
         labels=(("workbench.test", "1"),),
+        stems=stems,
     )
     async with Scheduler(surroundings).open() as scheduler:
         yield Stage(scheduler, runtime, image, folder)

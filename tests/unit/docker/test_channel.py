@@ -402,3 +402,86 @@ async def test_actions_happen_after_so_many_turns() -> None:
     assert happened == [0]
     await turns()
     assert happened == [0, 2, 3, 5]
+
+
+START = RuntimeStart(command=("/bin/app",), handler="", variables=(("A", "1"),), log_frames=True)
+READY = frame(FrameType.STARTED, b"pid=2") + frame(FrameType.READY)
+
+
+def flags(bench: Bench) -> list[bytes]:
+    """Of every order to start a runtime."""
+    return [each.payload.split(b"\0")[1] for each in bench.wire.sent(FrameType.RUN)]
+
+
+async def test_preloaded_runtime_is_told_its_variables_and_no_program() -> None:
+    bench = Bench()
+    bench.channel.preload_runtime(START, cwd="/var/task")
+    bench.feed(READY)
+    waited = bench.channel.preloaded.is_set(), bench.channel.waits
+    bench.channel.start_runtime(START, cwd="/var/task")
+
+    assert waited == (True, True)
+    assert flags(bench) == [b"fp"]
+    assert [each.payload for each in bench.wire.sent(FrameType.BIND)] == [b"A=1\0"]
+    assert not bench.channel.waits
+
+
+async def test_runtime_started_after_a_preloaded_one_is_started_plainly() -> None:
+    bench = Bench()
+    bench.channel.preload_runtime(START, cwd="/var/task")
+    bench.feed(READY)
+    bench.channel.start_runtime(START, cwd="/var/task")
+    bench.feed(frame(FrameType.STARTED, b"pid=2"), EXIT)
+    await turns()
+    bench.channel.start_runtime(START, cwd="/var/task")
+
+    assert bench.said == [RuntimeExit(code=0)]
+    assert flags(bench) == [b"fp", b"f"]
+
+
+async def test_preloaded_runtime_that_died_before_it_was_anybodys_is_started_anew() -> None:
+    bench = Bench()
+    bench.channel.preload_runtime(START, cwd="/var/task")
+    bench.feed(READY)
+    bench.channel.start_runtime(START, cwd="/var/task")
+    bench.feed(EXIT)
+    await turns()
+    before = list(bench.said)
+    bench.feed(frame(FrameType.STARTED, b"pid=9"), EXIT)
+    await turns()
+
+    assert flags(bench) == [b"fp", b"f"]
+    assert before == []
+    assert bench.said == [RuntimeExit(code=0)]
+
+
+async def test_preloaded_runtime_that_was_killed_at_the_claim_is_dead() -> None:
+    bench = Bench()
+    bench.feed(READY)
+    bench.channel.start_runtime(START, cwd="/var/task")
+    bench.channel.kill_runtime()
+    bench.feed(EXIT)
+    await turns()
+
+    assert flags(bench) == []
+    assert bench.said == [RuntimeExit(code=0)]
+
+
+async def test_channel_that_ends_before_the_runtime_waits_wakes_who_waits_for_it() -> None:
+    bench = Bench()
+    bench.channel.connection_lost(None)
+
+    assert bench.channel.preloaded.is_set()
+    assert not bench.channel.waits
+
+
+async def test_what_comes_after_it_was_adopted_is_told_to_the_new_listener() -> None:
+    bench, owner = Bench(), Bench()
+    bench.channel.adopt(owner, owner.connect)
+    bench.feed(frame(FrameType.OPEN, connection=1))
+    bench.feed(EXIT)
+    await turns()
+
+    assert bench.said == []
+    assert owner.said == [RuntimeExit(code=0)]
+    assert (len(bench.served), len(owner.served)) == (0, 1)
