@@ -31,7 +31,9 @@ def test_invoke_brings_the_answer_of_a_container(project: Project) -> None:
 
     assert (ended.code, ended.out) == (0, b'{"answer": {"a": 1}}')
     assert 'asked for {"a": 1}' in ended.err
-    assert ended.err.splitlines()[-1].startswith("REPORT RequestId: ")
+    report, start = ended.err.splitlines()[-2:]
+    assert report.startswith("REPORT RequestId: ")
+    assert re.fullmatch(r"Cold start: create .+ms, start .+s, boot .+s, import .+s", start)
     assert "No isolation" not in ended.err
     assert containers_of(project) == []
 
@@ -46,6 +48,9 @@ def test_json_has_every_figure_measured(project: Project) -> None:
         True,
     )
     assert value["init_ms"] > 0
+    split = value["init_split"]
+    assert all(split[part] > 0 for part in ("create_ms", "start_ms", "boot_ms", "import_ms"))
+    assert value["cpu_ms"] > 0
     assert 0 < value["max_memory_mb"] <= value["memory_mb"]
     assert value["billed_ms"] >= value["duration_ms"]
 

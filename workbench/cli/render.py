@@ -97,6 +97,15 @@ def milliseconds(value: float | None) -> str:
     return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.2f} s"
 
 
+def span(seconds: float) -> str:
+    """`0 s`, `59 s`, `12 min`, `3 h 05 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes = whole // 60
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def size(value: int) -> str:
     """`512 B`, `1.5 KB`, `6.0 MB`."""
     if value < 1024:

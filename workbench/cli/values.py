@@ -15,7 +15,7 @@ from workbench.model.doctor import Finding
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.event import EventFile
 from workbench.model.function import Function, Problem
-from workbench.model.invocation import InvocationRecord, LogEntry, Outcome, RunSummary
+from workbench.model.invocation import InitSplit, InvocationRecord, LogEntry, Outcome, RunSummary
 from workbench.model.report import megabytes
 
 
@@ -36,8 +36,12 @@ def invocation(record: InvocationRecord, logs: Sequence[LogEntry]) -> dict[str, 
         "duration_ms": None if measured is None else rounded(measured.duration_ms),
         "billed_ms": None if measured is None else measured.billed_ms,
         "init_ms": None if measured is None else rounded(measured.init_ms),
+        "init_split": None if measured is None else init_split(measured.split),
+        "container_ms": None if measured is None else rounded(measured.container_ms),
+        "queued_ms": None if measured is None else rounded(measured.queued_ms),
         "memory_mb": record.acceptance.memory_mb,
-        "max_memory_mb": None if peak is None else megabytes(peak),
+        "max_memory_mb": _optional_megabytes(peak),
+        "cpu_ms": None if measured is None else rounded(measured.cpu_ms),
         "logs": [entry.text for entry in logs],
     }
 
@@ -71,7 +75,24 @@ def summary(found: RunSummary) -> dict[str, Any]:
         "error_message": found.error_message,
         "cold": found.cold,
         "duration_ms": rounded(found.duration_ms),
+        "billed_ms": found.billed_ms,
         "init_ms": rounded(found.init_ms),
+        "init_split": init_split(found.split),
+        "memory_mb": found.memory_mb,
+        "max_memory_mb": _optional_megabytes(found.max_memory_bytes),
+        "cpu_ms": rounded(found.cpu_ms),
+    }
+
+
+def init_split(split: InitSplit) -> dict[str, Any] | None:
+    """`null` when nothing was started, or nothing of it is known."""
+    if not split.known:
+        return None
+    return {
+        "create_ms": rounded(split.create_ms),
+        "start_ms": rounded(split.start_ms),
+        "boot_ms": rounded(split.boot_ms),
+        "import_ms": rounded(split.import_ms),
     }
 
 
@@ -124,7 +145,10 @@ def event(found: EventFile) -> dict[str, Any]:
     }
 
 
-def environment(found: EnvironmentSnapshot) -> dict[str, Any]:
+def environment(found: EnvironmentSnapshot, *, now: datetime) -> dict[str, Any]:
+    """What `ps --json` prints. Memory and CPU time are those of its last change of state."""
+    figures = found.figures
+    left = None if found.idle_until is None else max(0.0, seconds_between(now, found.idle_until))
     return {
         "environment_id": found.environment_id,
         "function": found.function,
@@ -133,13 +157,18 @@ def environment(found: EnvironmentSnapshot) -> dict[str, Any]:
         "container": found.container,
         "created_at": _time(found.created_at),
         "changed_at": _time(found.changed_at),
+        "age_s": round(seconds_between(found.created_at, now), 1),
+        "idle_until": _time(found.idle_until),
+        "idle_left_s": None if left is None else round(left, 1),
+        "retiring": found.retiring,
         "invocations": found.invocations,
         "request_id": found.invocation,
         "init_ms": rounded(found.init_ms),
+        "init_split": init_split(found.split),
         "memory_mb": found.memory_mb,
-        "max_memory_mb": None
-        if found.figures.peak_bytes is None
-        else megabytes(found.figures.peak_bytes),
+        "memory_now_mb": _optional_megabytes(figures.current_bytes),
+        "max_memory_mb": _optional_megabytes(figures.peak_bytes),
+        "cpu_ms": None if figures.cpu_ns is None else rounded(figures.cpu_ns / 1e6),
         "code_digest": found.code_digest,
     }
 
@@ -187,6 +216,15 @@ def _error(outcome: Outcome) -> dict[str, Any] | None:
 def rounded(milliseconds: float | None) -> float | None:
     """As REPORT prints it: two decimals."""
     return None if milliseconds is None else round(milliseconds, 2)
+
+
+def seconds_between(earlier: datetime, later: datetime) -> float:
+    """Negative where the clocks of two workbenches differ."""
+    return (later - earlier).total_seconds()
+
+
+def _optional_megabytes(size_bytes: int | None) -> int | None:
+    return None if size_bytes is None else megabytes(size_bytes)
 
 
 def _time(at: datetime | None) -> str | None:

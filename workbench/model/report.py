@@ -21,6 +21,22 @@ def billed_ms(duration_ms: float, init_ms: float | None) -> int:
     return math.ceil(duration_ms + (init_ms or 0.0) - 1e-9)
 
 
+def cold_start(measured: Measurements) -> tuple[tuple[str, float], ...]:
+    """What was waited for before the function could be given its event, in order: name and ms.
+
+    As fine as it was measured: `container` where its parts are not known, `init` likewise.
+    """
+    split = measured.split
+    parts = [("create", split.create_ms), ("start", split.start_ms)]
+    if None in (split.create_ms, split.start_ms):
+        parts = [("container", measured.container_ms)]
+    if None in (split.boot_ms, split.import_ms):
+        parts += [("init", measured.init_ms)]
+    else:
+        parts += [("boot", split.boot_ms), ("import", split.import_ms)]
+    return tuple((name, value) for name, value in parts if value is not None)
+
+
 def cpus(memory_mb: int) -> float:
     """CPUs that go with a memory size."""
     return memory_mb / VCPU_MB

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+from workbench.model import report
 from workbench.model.invocation import (
     InvocationRecord,
     Measurements,
     Outcome,
     OutcomeKind,
 )
-from workbench.model.report import megabytes
 from workbench.model.terminal_text import plain, safe
 from workbench.tui import wording
 from workbench.tui.glyphs import Glyphs
@@ -29,6 +29,15 @@ Said = tuple[str, str]
 _BAR_CELLS = 20
 _LABEL_CELLS = 13
 _MB = 1024 * 1024
+_PART_INKS = {
+    "container": "dim",
+    "create": "dim",
+    "start": "dim",
+    "init": "accent",
+    "boot": "number",
+    "import": "accent",
+}
+"""Of a cold start: the engine's work, the runtime's, the function's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,20 +134,51 @@ def _figures(measured: Measurements, record: InvocationRecord, glyphs: Glyphs) -
             ),
         )
     ]
+    rows += _start_rows(measured, record, glyphs)
     if measured.init_ms is not None:
         rows.append(ReportRow(label="init", said=((f"{measured.init_ms:.2f} ms", "text"),)))
-    if measured.container_ms is not None:
-        said = f"{measured.container_ms:.2f} ms"
-        rows.append(ReportRow(label="container", said=((said, "text"),)))
     queued = ((f"{measured.queued_ms:.2f} ms", "text"),)
     rows.append(ReportRow(label="queued", said=queued))
-    start = f"{glyphs.cold} cold" if record.cold else "warm"
-    if record.cold is None:
-        start = "unknown"
-    rows.append(ReportRow(label="start", said=((start, "number" if record.cold else "text"),)))
     rows.append(ReportRow(label="memory", said=_memory(measured, glyphs)))
     cpu = "unknown" if measured.cpu_ms is None else f"{measured.cpu_ms:.1f} ms"
     rows.append(ReportRow(label="cpu", said=((cpu, "dim" if measured.cpu_ms is None else "text"),)))
+    return rows
+
+
+def _start_rows(
+    measured: Measurements, record: InvocationRecord, glyphs: Glyphs
+) -> list[ReportRow]:
+    """Cold or warm; of a cold start a waterfall: each part begins where the one before it ended."""
+    parts = report.cold_start(measured)
+    if not record.cold or not parts:
+        start = "unknown" if record.cold is None else "cold" if record.cold else "warm"
+        sign = f"{glyphs.cold} " if record.cold else ""
+        ink = "number" if record.cold else "text"
+        return [ReportRow(label="start", said=((f"{sign}{start}", ink),))]
+    total_ms = sum(took_ms for _, took_ms in parts)
+    rows = [
+        ReportRow(
+            label="start",
+            said=((f"{glyphs.cold} cold", "number"), (f"   {total_ms:.2f} ms in all", "dim")),
+        )
+    ]
+    passed_ms, scale = 0.0, _BAR_CELLS / (total_ms or 1.0)
+    for name, took_ms in parts:
+        begin = min(round(passed_ms * scale), _BAR_CELLS - 1)
+        passed_ms += took_ms
+        cells = max(1, round(passed_ms * scale) - begin)
+        rows.append(
+            ReportRow(
+                label=f"  {name}",
+                said=(
+                    (" " * begin, "text"),
+                    (glyphs.full * cells, _PART_INKS[name]),
+                    (" " * (_BAR_CELLS - begin - cells), "text"),
+                    (f"  {took_ms:8.2f} ms", "text"),
+                ),
+                copied=f"{took_ms:.2f} ms",
+            )
+        )
     return rows
 
 
@@ -152,7 +192,7 @@ def _memory(measured: Measurements, glyphs: Glyphs) -> tuple[Said, ...]:
     return (
         (glyphs.full * full, ink),
         (glyphs.empty * (_BAR_CELLS - full), "faint"),
-        (f"  {megabytes(peak)} MB", "strong"),
+        (f"  {report.megabytes(peak)} MB", "strong"),
         (f" of {measured.memory_mb} MB, {share:.0%}", "dim"),
     )
 

@@ -178,7 +178,28 @@ def test_ps_shows_what_another_workbench_runs(project: Project) -> None:
         shown = project.run("ps")
 
     assert (environment["function"], environment["state"]) == ("slow", "busy")
-    assert environment["environment_id"][:8] in shown.text
+    assert (environment["invocations"], environment["idle_left_s"]) == (1, None)
+    assert environment["age_s"] > 0
+    assert environment["init_ms"] > 0
+    assert environment["init_split"]["boot_ms"] > 0
+    assert environment["max_memory_mb"] > 0
+    titles, row = (re.split(r"\s{2,}", line) for line in shown.text.splitlines())
+    assert titles == [
+        "ENVIRONMENT",
+        "FUNCTION",
+        "VERSION",
+        "STATE",
+        "AGE",
+        "IDLE LEFT",
+        "RUNS",
+        "REQUEST",
+        "NOW / PEAK / LIMIT",
+        "CPU",
+        "INIT",
+    ]
+    assert row[:4] == [environment["environment_id"][:8], "slow", "$LATEST", "busy"]
+    assert (row[5], row[6], row[7]) == ("-", "1", environment["request_id"][:8])
+    assert row[8].endswith(" / 128 MB")
     assert "No isolation" in shown.err
 
 

@@ -18,15 +18,19 @@ def test_the_response_is_on_stdout_and_nothing_else(project: Project) -> None:
     assert ended.out == b'{"answer": {"a": 1}}'
 
 
-def test_the_log_is_on_stderr_with_the_report_last(project: Project) -> None:
+def test_the_log_is_on_stderr_and_after_the_report_what_the_start_took(project: Project) -> None:
     lines = project.run("invoke", "orders", "-p", '{"print": ["one", "two"]}').err.splitlines()
 
     kinds = [line.split(" ", 1)[0] for line in lines]
-    assert kinds[-6:] == ["START", "asked", "one", "two", "END", "REPORT"]
+    assert kinds[-7:] == ["START", "asked", "one", "two", "END", "REPORT", "Cold"]
     assert re.fullmatch(
         r"REPORT RequestId: \S+\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\t"
         r"Memory Size: 128 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t",
-        lines[-1],
+        lines[-2],
+    )
+    took = r"[\d.]+ m?s"
+    assert re.fullmatch(
+        rf"Cold start: create {took}, start {took}, boot {took}, import {took}", lines[-1]
     )
 
 
@@ -204,9 +208,10 @@ def test_on_a_terminal_hostile_output_is_harmless(project: Project) -> None:
     assert ended.code == 0
     assert b"\x1b]52" not in ended.out
     assert "red" in ended.text
-    last = ended.text.rstrip().splitlines()[-1]
-    assert last.startswith("\x1b[2mREPORT RequestId: ")
-    assert last.endswith(" ms\t\x1b[0m")
+    report, start = ended.text.rstrip().splitlines()[-2:]
+    assert report.startswith("\x1b[2mREPORT RequestId: ")
+    assert report.endswith(" ms\t\x1b[0m")
+    assert start.startswith("Cold start: ")
 
 
 def test_a_function_that_is_switched_off_is_throttled(project: Project) -> None:

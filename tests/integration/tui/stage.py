@@ -39,7 +39,7 @@ from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
 from workbench.functions.watch import watch
-from workbench.model.container import Mount
+from workbench.model.container import LogStream, Mount
 from workbench.model.dependencies import StatedDependencies
 from workbench.model.doctor import Finding
 from workbench.model.names import FunctionName
@@ -87,6 +87,9 @@ class EngineClock(WallClock):
         never = asyncio.get_running_loop().call_later(3600.0, action)
         self._timers.append((at_s, never, action))
         return never
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
         """Let time pass; what is due happens."""
@@ -221,6 +224,10 @@ class Setting:
     opening: bool = False
     """It is still being opened, and stays so."""
     init_s: float = 0.1742
+    create_s: float = 0.0
+    start_s: float = 0.0
+    boot_s: float | None = None
+    """Of the init; `None`: the runtime does not say."""
 
 
 @asynccontextmanager
@@ -309,7 +316,11 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             presence=presence,
             root=root,
         )
-        driver.usual = Behaviour(programs=(_program(made, setting.init_s),))
+        driver.usual = Behaviour(
+            programs=(_program(made, setting),),
+            create_s=setting.create_s,
+            start_s=setting.start_s,
+        )
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(store.run())
             keeping = tasks.create_task(keeper.run())
@@ -324,14 +335,18 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             recording.cancel()
 
 
-def _program(made: Scene, init_s: float) -> Callable[[FakeRuntime], Awaitable[None]]:
+def _program(made: Scene, setting: Setting) -> Callable[[FakeRuntime], Awaitable[None]]:
     async def program(runtime: FakeRuntime) -> None:
         name = dict(runtime.start.variables)["AWS_LAMBDA_FUNCTION_NAME"]
         runtime.uses(peak_bytes=31 * 1024 * 1024, cpu_ns=80_000_000)
         script = made.scripts.get(f"{name} init")
         if script is not None:
             await script(made, runtime, Event(request_id="", payload=b"", headers={}))
-        made.clock.advance(init_s)
+        boot_s = setting.boot_s
+        if boot_s is not None:
+            made.clock.advance(boot_s)
+            runtime.host.write_log(LogStream.FRAMED, b"\xa5\x5a\x80\x00" + bytes(12))
+        made.clock.advance(setting.init_s - (boot_s or 0.0))
         while True:
             event = await runtime.next()
             await made.scripts.get(name, answer)(made, runtime, event)

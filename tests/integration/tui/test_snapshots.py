@@ -54,6 +54,11 @@ async def logs(player: Player) -> None:
     await player.press("shift+tab", "L")
 
 
+async def report(player: Player) -> None:
+    await player.run("ctrl+r")
+    await player.press("shift+tab", "L", "]")
+
+
 async def running(player: Player) -> None:
     await player.press("ctrl+r")
     await player.until(lambda: "handler" in player.status)
@@ -111,6 +116,9 @@ LOOKS = {
     "answered": Look(play=answered),
     "failed": Look(play=answered, prepare=_fails),
     "logs": Look(play=logs, prepare=_fails),
+    "cold start": Look(
+        play=report, setting=Setting(create_s=0.0071, start_s=0.1932, boot_s=0.0612)
+    ),
     "running": Look(play=running, prepare=_waits),
     "building": Look(play=building, prepare=_builds),
     "build broken": Look(play=build_broken, prepare=_cannot_build),

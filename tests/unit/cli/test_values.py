@@ -17,6 +17,7 @@ from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.event import EventFile
 from workbench.model.function import Function, FunctionConfiguration, Problem
 from workbench.model.invocation import (
+    InitSplit,
     InvocationRecord,
     LogEntry,
     Measurements,
@@ -38,8 +39,12 @@ KEYS = [
     "duration_ms",
     "billed_ms",
     "init_ms",
+    "init_split",
+    "container_ms",
+    "queued_ms",
     "memory_mb",
     "max_memory_mb",
+    "cpu_ms",
     "logs",
 ]
 
@@ -54,9 +59,13 @@ def a_record(outcome: Outcome) -> InvocationRecord:
         measurements=Measurements(
             duration_ms=12.3456,
             billed_ms=113,
+            queued_ms=0.004,
+            container_ms=190.005,
             init_ms=100.0049,
+            split=InitSplit(create_ms=7.118, start_ms=182.887, boot_ms=None, import_ms=None),
             memory_mb=128,
             max_memory_bytes=30 * 1024 * 1024 + 1,
+            cpu_ms=61.2345,
         ),
     )
 
@@ -90,8 +99,17 @@ def test_a_success_has_every_documented_key_and_no_other() -> None:
         "duration_ms": 12.35,
         "billed_ms": 113,
         "init_ms": 100.0,
+        "init_split": {
+            "create_ms": 7.12,
+            "start_ms": 182.89,
+            "boot_ms": None,
+            "import_ms": None,
+        },
+        "container_ms": 190.0,
+        "queued_ms": 0.0,
         "memory_mb": 128,
         "max_memory_mb": 31,
+        "cpu_ms": 61.23,
         "logs": ["one", "two\nlines"],
     }
 
@@ -137,9 +155,8 @@ def test_what_was_not_measured_is_null() -> None:
 
     value = values.invocation(record, [])
 
-    assert [value[key] for key in ("duration_ms", "billed_ms", "init_ms", "max_memory_mb")] == (
-        [None] * 4
-    )
+    unknown = ("duration_ms", "billed_ms", "init_ms", "init_split", "max_memory_mb", "cpu_ms")
+    assert [value[key] for key in unknown] == [None] * len(unknown)
     assert value["memory_mb"] == 128
 
 
@@ -183,7 +200,9 @@ SNAPSHOT = EnvironmentSnapshot(
     invocation=an_acceptance().request_id,
     init_ms=100.0049,
     memory_mb=128,
-    figures=Figures(peak_bytes=30 * 1024 * 1024),
+    figures=Figures(
+        peak_bytes=30 * 1024 * 1024, current_bytes=20 * 1024 * 1024, cpu_ns=1_234_567_890
+    ),
     code_digest="1" * 64,
 )
 A_FUNCTION = Function(
@@ -216,12 +235,38 @@ A_SUCCESS = Outcome(kind=OutcomeKind.SUCCESS, payload=b"1")
     ("value", "holds"),
     [
         (
-            values.environment(SNAPSHOT),
-            {"state": "busy", "init_ms": 100.0, "max_memory_mb": 30, "invocations": 3},
+            values.environment(SNAPSHOT, now=EPOCH + timedelta(seconds=90)),
+            {
+                "state": "busy",
+                "init_ms": 100.0,
+                "max_memory_mb": 30,
+                "memory_now_mb": 20,
+                "cpu_ms": 1234.57,
+                "invocations": 3,
+                "age_s": 90.0,
+                "idle_until": None,
+                "idle_left_s": None,
+                "retiring": False,
+            },
         ),
         (
-            values.environment(replace(SNAPSHOT, figures=Figures(), init_ms=None)),
-            {"max_memory_mb": None, "init_ms": None},
+            values.environment(
+                replace(
+                    SNAPSHOT,
+                    figures=Figures(),
+                    init_ms=None,
+                    idle_until=EPOCH + timedelta(seconds=100.04),
+                ),
+                now=EPOCH + timedelta(seconds=90),
+            ),
+            {
+                "max_memory_mb": None,
+                "memory_now_mb": None,
+                "cpu_ms": None,
+                "init_ms": None,
+                "init_split": None,
+                "idle_left_s": 10.0,
+            },
         ),
         (
             values.function(A_FUNCTION),
@@ -240,7 +285,14 @@ A_SUCCESS = Outcome(kind=OutcomeKind.SUCCESS, payload=b"1")
         (values.log_entry(an_entry("one")), {"stream": "stdout", "level": None, "text": "one"}),
         (
             values.summary(summary(a_record(A_SUCCESS))),
-            {"outcome": "success", "cold": True, "duration_ms": 12.35},
+            {
+                "outcome": "success",
+                "cold": True,
+                "duration_ms": 12.35,
+                "billed_ms": 113,
+                "max_memory_mb": 31,
+                "cpu_ms": 61.23,
+            },
         ),
         (values.folder(Path("/project/new")), {"folder": "/project/new"}),
     ],

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.tui.values import a_record, after, an_acceptance
-from workbench.model.invocation import InvocationRecord, OutcomeKind
+from workbench.model.invocation import (
+    NO_SPLIT,
+    InitSplit,
+    InvocationRecord,
+    Measurements,
+    OutcomeKind,
+)
 from workbench.tui.glyphs import UNICODE
 from workbench.tui.live import LiveRun, Phase
 from workbench.tui.report_rows import ReportRow, ended_rows, live_rows
@@ -23,16 +32,53 @@ def said(rows: list[ReportRow], label: str) -> str:
 def test_a_cold_start_says_what_it_was_made_of() -> None:
     rows = rows_of(a_record(cold=True))
 
-    assert said(rows, "start") == "❄ cold"
     assert said(rows, "init") == "174.20 ms"
-    assert said(rows, "container") == "214.00 ms"
+    assert said(rows, "start") == "❄ cold   388.20 ms in all"
+    assert [row.text for row in rows if row.label.startswith("  ")] == [
+        "  create     █                        11.50 ms",
+        "  start       ██████████             202.50 ms",
+        "  boot                  ███           61.00 ms",
+        "  import                   ██████    113.20 ms",
+    ]
+
+
+def test_a_start_from_before_its_parts_were_measured_has_the_two_that_were() -> None:
+    record = a_record(cold=True)
+    assert record.measurements is not None
+    rows = rows_of(replace(record, measurements=replace(record.measurements, split=NO_SPLIT)))
+
+    assert [row.text for row in rows if row.label.startswith("  ")] == [
+        "  container  ███████████             214.00 ms",
+        "  init                  █████████    174.20 ms",
+    ]
+
+
+def test_a_cold_start_of_which_nothing_was_measured_is_only_cold() -> None:
+    record = a_record(cold=True)
+    rows = rows_of(replace(record, measurements=Measurements(duration_ms=1.0)))
+
+    assert said(rows, "start") == "❄ cold"
+    assert [row.text for row in rows if row.label.startswith("  ")] == []
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=4, max_size=4))
+def test_the_waterfall_stays_in_its_place(parts: list[float]) -> None:
+    create, start, boot, imported = parts
+    split = InitSplit(create_ms=create, start_ms=start, boot_ms=boot, import_ms=imported)
+    record = a_record(cold=True)
+    rows = rows_of(replace(record, measurements=Measurements(split=split)))
+
+    bars = ["".join(text for text, _ in row.said[:3]) for row in rows if row.label[:2] == "  "]
+    assert [len(bar) for bar in bars] == [20] * 4
+    assert all("█" in bar for bar in bars)
 
 
 def test_a_warm_one_has_nothing_to_say_of_that() -> None:
     labels = [row.label for row in rows_of(a_record())]
 
     assert "init" not in labels
-    assert "container" not in labels
+    assert [label for label in labels if label.startswith("  ")] == []
+    assert said(rows_of(a_record()), "start") == "warm"
 
 
 def test_memory_is_drawn_in_proportion() -> None:

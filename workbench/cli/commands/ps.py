@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from datetime import datetime
 
 from workbench.cli import values
 from workbench.cli.exits import Exit
 from workbench.cli.narration import NO_ISOLATION
 from workbench.cli.output import Output
 from workbench.cli.project import opened
-from workbench.cli.render import Column, Row, local_time, milliseconds, print_table
+from workbench.cli.render import Column, Row, milliseconds, print_table, span
+from workbench.clock import SystemClock
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.report import megabytes
 
 _COLUMNS = (
     Column(title="environment"),
     Column(title="function"),
+    Column(title="version"),
     Column(title="state"),
-    Column(title="since"),
-    Column(title="invocations", right=True),
+    Column(title="age", right=True),
+    Column(title="idle left", right=True),
+    Column(title="runs", right=True),
     Column(title="request"),
+    Column(title="now / peak / limit", right=True),
+    Column(title="cpu", right=True),
     Column(title="init", right=True),
-    Column(title="memory", right=True),
-    Column(title="container"),
 )
 
 
@@ -31,10 +35,11 @@ async def run(arguments: Namespace, output: Output) -> int:
     async with opened(arguments, engine=False) as workbench:
         environments = await workbench.environments.all()
         others = await workbench.instances.others()
+    now = SystemClock().now()
     if output.json:
-        output.object([values.environment(environment) for environment in environments])
+        output.object([values.environment(each, now=now) for each in environments])
     elif environments:
-        print_table(output, _COLUMNS, (_row(environment) for environment in environments))
+        print_table(output, _COLUMNS, (_row(each, now) for each in environments))
     else:
         output.say("No execution environments.")
     if any(info.engine == "process" for info in others):
@@ -42,17 +47,24 @@ async def run(arguments: Namespace, output: Output) -> int:
     return Exit.SUCCESS
 
 
-def _row(environment: EnvironmentSnapshot) -> Row:
-    peak = environment.figures.peak_bytes
-    used = "-" if peak is None else str(megabytes(peak))
+def _row(environment: EnvironmentSnapshot, now: datetime) -> Row:
+    figures = environment.figures
+    until = environment.idle_until
+    state = f"{environment.state}, going" if environment.retiring else str(environment.state)
     return [
         environment.environment_id[:8],
         environment.function,
-        environment.state,
-        local_time(environment.changed_at),
+        environment.version,
+        state,
+        span(values.seconds_between(environment.created_at, now)),
+        "-" if until is None else span(values.seconds_between(now, until)),
         str(environment.invocations),
         "-" if environment.invocation is None else environment.invocation[:8],
+        f"{_mb(figures.current_bytes)} / {_mb(figures.peak_bytes)} / {environment.memory_mb} MB",
+        milliseconds(None if figures.cpu_ns is None else figures.cpu_ns / 1e6),
         milliseconds(environment.init_ms),
-        f"{used} / {environment.memory_mb} MB",
-        environment.container,
     ]
+
+
+def _mb(size_bytes: int | None) -> str:
+    return "-" if size_bytes is None else str(megabytes(size_bytes))
