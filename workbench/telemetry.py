@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from workbench.model.telemetry import Dropped, Telemetry
@@ -17,9 +17,17 @@ from workbench.model.telemetry import Dropped, Telemetry
 class Feed:
     """One subscriber's queue. Not for use from another thread."""
 
-    def __init__(self, *, capacity: int | None, high_water: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        capacity: int | None,
+        high_water: int | None = None,
+        kinds: Collection[type[Telemetry]] | None = None,
+    ) -> None:
+        self.kinds = kinds
+        """What it is given; `None` for everything."""
         self._capacity = capacity
-        self._high_water = high_water
+        self.high_water = high_water
         self._when_relieved: list[Callable[[], None]] = []
         self._values: deque[Telemetry] = deque()
         self._dropped = 0
@@ -34,7 +42,7 @@ class Feed:
     @property
     def congested(self) -> bool:
         """More waits than should; those who can wait are asked to (`Bus.when_relieved`)."""
-        return self._high_water is not None and len(self._values) >= self._high_water
+        return self.high_water is not None and len(self._values) >= self.high_water
 
     def put(self, value: Telemetry) -> None:
         """Add one; at capacity the oldest goes."""
@@ -85,16 +93,29 @@ class Bus:
 
     def __init__(self) -> None:
         self._feeds: list[Feed] = []
+        self._takers: dict[type[Telemetry], list[Feed]] = {}
+        """Of each kind that was published since the feeds last changed."""
+        self._vital: list[Feed] = []
+        """Those that must not lose anything."""
 
     def publish(self, value: Telemetry) -> None:
         """Give `value` to every subscriber. Never waits."""
-        for feed in self._feeds:
+        kind = type(value)
+        takers = self._takers.get(kind)
+        if takers is None:
+            takers = self._takers[kind] = [
+                feed for feed in self._feeds if feed.kinds is None or kind in feed.kinds
+            ]
+        for feed in takers:
             feed.put(value)
 
     @property
     def congested(self) -> bool:
         """A feed that must not lose anything is behind."""
-        return any(feed.congested for feed in self._feeds)
+        for feed in self._vital:  # noqa: SIM110 - asked with every line of a log, and this is quicker
+            if feed.congested:
+                return True
+        return False
 
     def when_relieved(self, resume: Callable[[], None]) -> None:
         """Call `resume` once, when the feed that is behind has caught up; at once if none is."""
@@ -106,18 +127,28 @@ class Bus:
 
     @contextmanager
     def subscribe(
-        self, *, capacity: int | None = 10_000, high_water: int | None = None
+        self,
+        *,
+        capacity: int | None = 10_000,
+        high_water: int | None = None,
+        kinds: Collection[type[Telemetry]] | None = None,
     ) -> Iterator[Feed]:
-        """A feed of everything published while the context is open.
+        """A feed of what is published while the context is open: everything, or these `kinds`.
 
         capacity `None` never drops: only for the store's recorder, which gives a `high_water`
         instead, above which environments stop taking logs from their containers.
         """
-        feed = Feed(capacity=capacity, high_water=high_water)
+        feed = Feed(capacity=capacity, high_water=high_water, kinds=kinds)
         self._feeds.append(feed)
+        self._changed()
         try:
             yield feed
         finally:
             self._feeds.remove(feed)
+            self._changed()
             feed.close()
             feed.relieve()
+
+    def _changed(self) -> None:
+        self._takers.clear()
+        self._vital = [feed for feed in self._feeds if feed.high_water is not None]

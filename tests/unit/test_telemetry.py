@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.loop import virtual
-from workbench.model.telemetry import Dropped, Fault, Telemetry
+from workbench.model.telemetry import Dropped, Fault, ProjectChanged, Telemetry
 from workbench.telemetry import Bus, Feed
 
 pytestmark = pytest.mark.autojump
@@ -46,6 +46,19 @@ async def test_what_was_published_before_or_after_a_subscription_is_not_in_it() 
     bus.publish(value(2))
     assert numbers(await feed.wait_values()) == [1]
     assert await feed.wait_values() == []
+
+
+async def test_who_wants_some_kinds_gets_those_whoever_else_comes_and_goes() -> None:
+    bus = Bus()
+    with bus.subscribe(kinds={ProjectChanged}) as projects:
+        bus.publish(value(1))
+        with bus.subscribe() as everything:
+            bus.publish(ProjectChanged(functions=()))
+            bus.publish(value(2))
+        bus.publish(ProjectChanged(functions=()))
+
+        assert projects.take_nowait() == [ProjectChanged(functions=())] * 2
+        assert everything.take_nowait() == [ProjectChanged(functions=()), value(2)]
 
 
 async def test_who_is_too_slow_loses_the_oldest_and_is_told_in_their_place() -> None:

@@ -81,6 +81,22 @@ class BuildLines:
         """Lines stay."""
 
 
+_TOLD: frozenset[type[Telemetry]] = frozenset(
+    {
+        BuildBroke,
+        BuildFinished,
+        BuildProgress,
+        BuildStarted,
+        CodeReloaded,
+        EngineChanged,
+        Fault,
+        InitFailed,
+        ReloadRejected,
+    }
+)
+"""What a narrator has words for, log lines apart."""
+
+
 class Narrator:
     """Says what is worth saying of all that is announced."""
 
@@ -156,7 +172,8 @@ async def narrated(
     workbench: Workbench, output: Output, *, logs: bool = False
 ) -> AsyncIterator[Narrator]:
     """Narrate while the context is open; leaving it waits until everything is told."""
-    with workbench.subscribe(capacity=100_000) as feed:
+    kinds = {*_TOLD, LogLine} if logs else _TOLD
+    with workbench.subscribe(capacity=100_000, kinds=kinds) as feed:
         narrator = Narrator(output, feed, logs=logs)
         async with asyncio.TaskGroup() as tasks:
             telling = tasks.create_task(narrator.run(SystemClock()), name="narration")

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from workbench.clock import Clock
@@ -176,7 +177,12 @@ class ExecutionEnvironment:
 
     def snapshot(self) -> EnvironmentSnapshot:
         """As `ps` shows it."""
-        return EnvironmentSnapshot(
+        return self._snapshot_later()()
+
+    def _snapshot_later(self) -> Callable[[], EnvironmentSnapshot]:
+        """What makes a snapshot of this moment, whenever it is called."""
+        return partial(
+            EnvironmentSnapshot,
             environment_id=self.environment_id,
             function=self.version.name,
             version=self.version.version,
@@ -348,7 +354,7 @@ class ExecutionEnvironment:
 
     def assign(self, run: Run) -> None:
         """Give it an invocation. Only when `available`."""
-        now_s = self._clock.monotonic()
+        now_s, wall = self._clock.monotonic(), self._clock.now()
         self._cancel_timer()
         self._run = run
         self._invocations += 1
@@ -357,22 +363,22 @@ class ExecutionEnvironment:
         self._deadline_s = now_s + run.acceptance.timeout_s
         cold = self._unreported_init_ms is not None or self.state is _S.RESET
         run.placed(self.environment_id, cold=cold)
-        if self.state is _S.RESET:
-            self._move(Trigger.ASSIGNED)
-            self._announce_start(run)
+        restart = self.state is _S.RESET
+        self._move(Trigger.ASSIGNED, at=wall)
+        if restart:
+            self._announce_start(run, wall)
             self._start_runtime(deadline_s=self._deadline_s)
         else:
-            self._move(Trigger.ASSIGNED)
-            self._announce_start(run)
-            self._deliver(run)
+            # First the event, then the book-keeping: what the function says comes later in any case.
+            self._deliver(run, wall + timedelta(seconds=run.acceptance.timeout_s))
+            self._announce_start(run, wall)
 
     def stop(self, run: Run) -> None:
         """Stop `run`, which is in progress here: its runtime is killed, the container stays."""
         if run is self._run and not run.settled and self._verdict is None:
             self._kill(failures.stopped(run.acceptance.request_id))
 
-    def _announce_start(self, run: Run) -> None:
-        wall = self._clock.now()
+    def _announce_start(self, run: Run, wall: datetime) -> None:
         self._log.begin(run)
         self._log.platform(report.start(run.acceptance.request_id, self.version.version), wall)
         self._with.bus.publish(
@@ -384,9 +390,7 @@ class ExecutionEnvironment:
             )
         )
 
-    def _deliver(self, run: Run) -> None:
-        remaining_s = self._deadline_s - self._clock.monotonic()
-        deadline = self._clock.now() + timedelta(seconds=remaining_s)
+    def _deliver(self, run: Run, deadline: datetime) -> None:
         self._set_timer(self._deadline_s, self._on_deadline)
         self._endpoint.offer(
             Delivery(
@@ -436,8 +440,9 @@ class ExecutionEnvironment:
             return  # it is being killed; what it asks no longer matters
         self._cancel_timer()
         if self.state is _S.RESPONDED:
-            self._finish_run()
-            self._move(Trigger.NEXT)
+            wall = self._clock.now()
+            self._finish_run(wall)
+            self._move(Trigger.NEXT, at=wall)
             self._become_available()
             return
         init_ms = (self._clock.monotonic() - self._init_started_s) * 1000
@@ -448,7 +453,8 @@ class ExecutionEnvironment:
         self._move(Trigger.NEXT)
         if self._run is not None:  # initialised inside an invocation, after a reset
             self._move(Trigger.ASSIGNED)
-            self._deliver(self._run)
+            remaining_s = self._deadline_s - self._clock.monotonic()
+            self._deliver(self._run, self._clock.now() + timedelta(seconds=remaining_s))
         else:
             self._unreported_init_ms = init_ms
             self._log.flush(self._clock.now())
@@ -481,8 +487,9 @@ class ExecutionEnvironment:
         if run is None or self._verdict is not None:
             return  # something else ended it first
         assert run.acceptance.request_id == request_id, "the session knows only the current one"
-        self._move(Trigger.ANSWERED)
-        self._settle(run, outcome)
+        wall = self._clock.now()
+        self._move(Trigger.ANSWERED, at=wall)
+        self._settle(run, outcome, wall)
 
     # --- what the container does (ContainerListener) ----------------------------------------------
 
@@ -596,18 +603,18 @@ class ExecutionEnvironment:
 
     # --- the end of an invocation -----------------------------------------------------------------
 
-    def _settle(self, run: Run, outcome: Outcome) -> None:
-        self._with.journal.ended(run.settle(outcome, ended_at=self._clock.now()))
+    def _settle(self, run: Run, outcome: Outcome, at: datetime | None = None) -> None:
+        self._with.journal.ended(run.settle(outcome, ended_at=at or self._clock.now()))
         run.release()
 
-    def _finish_run(self) -> None:
+    def _finish_run(self, at: datetime | None = None) -> None:
         """Figures, END and REPORT; the environment has no invocation afterwards."""
         run = self._run
         if run is None:
             return
-        wall = self._clock.now()
+        wall = at or self._clock.now()
         self._log.flush(wall)
-        outcome = run.record_now.outcome
+        outcome = run.known_outcome
         measured = self._measure(run, outcome)
         request_id = run.acceptance.request_id
         self._log.platform(report.end(request_id), wall)
@@ -700,12 +707,22 @@ class ExecutionEnvironment:
             self._timer.cancel()
             self._timer = None
 
-    def _move(self, trigger: Trigger, cause: str | None = None) -> None:
+    def _move(
+        self, trigger: Trigger, cause: str | None = None, *, at: datetime | None = None
+    ) -> None:
         self.state = next_state(self.state, trigger)
-        self._changed_at = now = self._clock.now()
-        keep = timedelta(seconds=self._keep_alive_s)
-        self._idle_until = now + keep if self.state in _WAITING else None
+        self._changed_at = now = at or self._clock.now()
+        self._idle_until = None
+        if self.state in _WAITING:
+            self._idle_until = now + timedelta(seconds=self._keep_alive_s)
         self._announce(cause)
 
     def _announce(self, cause: str | None) -> None:
-        self._with.bus.publish(EnvironmentChanged(environment=self.snapshot(), cause=cause))
+        self._with.bus.publish(
+            EnvironmentChanged(
+                environment_id=self.environment_id,
+                state=self.state,
+                make=self._snapshot_later(),
+                cause=cause,
+            )
+        )

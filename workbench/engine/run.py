@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from workbench.errors import InternalError, WorkbenchError
@@ -18,6 +17,7 @@ from workbench.model.invocation import (
     LogEntry,
     Measurements,
     Outcome,
+    line_bytes,
     log_room,
 )
 from workbench.model.names import EnvironmentId
@@ -81,8 +81,12 @@ class Run:
         self.trace_id = trace_id
         self.client_context = client_context
         self.accepted_s = accepted_s
-        self.record_now = InvocationRecord(acceptance=acceptance, outcome=None)
-        """What is known by now."""
+        self._environment_id: EnvironmentId | None = None
+        self._cold: bool | None = None
+        self._outcome: Outcome | None = None
+        self._ended_at: datetime | None = None
+        self._measurements: Measurements | None = None
+        self._log_lines = self._log_bytes_dropped = 0
         self.logs: list[LogEntry] = []
         """Its log, platform lines included, as far as the history keeps it."""
         self.on_finished: Callable[[Run], None] = _nothing
@@ -92,11 +96,30 @@ class Run:
         self.moves = 0
         """How often it lost its environment before the runtime had asked for it."""
         self._log_room_bytes = log_limit_bytes
-        self._tail: deque[bytes] = deque()
+        self._tail: deque[str] = deque()
         self._tail_bytes = 0
         self._error: WorkbenchError | None = None
         self._settled = Moment()
         self._finished = Moment()
+
+    @property
+    def record_now(self) -> InvocationRecord:
+        """What is known by now."""
+        return InvocationRecord(
+            acceptance=self.acceptance,
+            outcome=self._outcome,
+            environment_id=self._environment_id,
+            cold=self._cold,
+            ended_at=self._ended_at,
+            measurements=self._measurements,
+            log_lines=self._log_lines,
+            log_bytes_dropped=self._log_bytes_dropped,
+        )
+
+    @property
+    def known_outcome(self) -> Outcome | None:
+        """`None` while it runs."""
+        return self._outcome
 
     @property
     def settled(self) -> bool:
@@ -110,13 +133,13 @@ class Run:
 
     def placed(self, environment_id: EnvironmentId, *, cold: bool) -> None:
         """An environment has it."""
-        self.record_now = replace(self.record_now, environment_id=environment_id, cold=cold)
+        self._environment_id, self._cold = environment_id, cold
 
     def settle(self, outcome: Outcome, *, ended_at: datetime) -> InvocationRecord:
         """The outcome is known; callers of `outcome()` go on when `release` is called."""
-        if self.record_now.outcome is not None:
+        if self._outcome is not None:
             raise InternalError(f"Invocation {self.acceptance.request_id} got a second outcome.")
-        self.record_now = replace(self.record_now, outcome=outcome, ended_at=ended_at)
+        self._outcome, self._ended_at = outcome, ended_at
         return self.record_now
 
     def release(self, error: WorkbenchError | None = None) -> None:
@@ -128,32 +151,30 @@ class Run:
         """The figures are final."""
         if self._finished.passed or not self._settled.passed:
             raise InternalError(f"Invocation {self.acceptance.request_id} ended out of order.")
-        self.record_now = replace(self.record_now, measurements=measurements)
+        self._measurements = measurements
         self.on_finished(self)
         self._finished.happen()
         return self.record_now
 
     def log(self, entry: LogEntry, *, in_tail: bool = True) -> None:
         """Keep a log entry, as far as there is room; its end also for the tail."""
-        line = entry.text.encode() + b"\n"
-        size = len(line)
-        record = self.record_now
+        size = line_bytes(entry.text)
         kept, self._log_room_bytes = log_room(entry.stream, size, self._log_room_bytes)
         if kept:
             self.logs.append(entry)
-            self.record_now = replace(record, log_lines=record.log_lines + 1)
+            self._log_lines += 1
         else:
-            self.record_now = replace(record, log_bytes_dropped=record.log_bytes_dropped + size)
+            self._log_bytes_dropped += size
         if not in_tail:
             return
-        self._tail.append(line)
+        self._tail.append(entry.text)
         self._tail_bytes += size
-        while self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
-            self._tail_bytes -= len(self._tail.popleft())
+        while self._tail_bytes - line_bytes(self._tail[0]) >= TAIL_BYTES:
+            self._tail_bytes -= line_bytes(self._tail.popleft())
 
     def log_tail(self) -> bytes:
         """The last 4 KB of the log's text."""
-        return b"".join(self._tail)[-TAIL_BYTES:]
+        return "".join(f"{text}\n" for text in self._tail).encode()[-TAIL_BYTES:]
 
     async def outcome(self) -> Outcome:
         """Wait until the function has answered or failed.
@@ -167,7 +188,7 @@ class Run:
         """The same, once it is `settled`."""
         if self._error is not None:
             raise self._error
-        outcome = self.record_now.outcome
+        outcome = self._outcome
         if outcome is None:
             raise InternalError(f"Invocation {self.acceptance.request_id} was released unsettled.")
         return outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from workbench.facade.events import Events
 from workbench.facade.instances import Instances
 from workbench.facade.invocations import Invocations
 from workbench.model.settings import Settings
+from workbench.model.telemetry import Telemetry
 from workbench.telemetry import Bus, Feed
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ class Workbench:
 
         return Replay(catalog=self.catalog, events=self.events, invocations=self.invocations)
 
-    def subscribe(self, *, capacity: int = 10_000) -> AbstractContextManager[Feed]:
-        """A feed of all telemetry while the context is open; the oldest goes when it is full."""
-        return self.bus.subscribe(capacity=capacity)
+    def subscribe(
+        self, *, capacity: int = 10_000, kinds: Collection[type[Telemetry]] | None = None
+    ) -> AbstractContextManager[Feed]:
+        """A feed of telemetry while the context is open; the oldest goes when it is full.
+
+        `kinds`: nothing but these.
+        """
+        return self.bus.subscribe(capacity=capacity, kinds=kinds)

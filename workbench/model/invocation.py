@@ -241,6 +241,11 @@ class LogEntry:
     """`ERROR`, `INFO`, … where the runtime's client said so."""
 
 
+def line_bytes(text: str) -> int:
+    """What a log entry takes: UTF-8, and its line end."""
+    return (len(text) if text.isascii() else len(text.encode())) + 1
+
+
 CUT = -1
 """Room of a log that was cut: of what comes after it only Lambda's own lines are kept."""
 

@@ -6,10 +6,11 @@ those who listen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.function import Problem
 from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry
 from workbench.model.names import EnvironmentId, FunctionName, RequestId
@@ -116,9 +117,27 @@ class BuildBroke:
 class EnvironmentChanged:
     """An environment entered a state."""
 
-    environment: EnvironmentSnapshot
+    environment_id: EnvironmentId
+    state: EnvironmentState
+    make: Callable[[], EnvironmentSnapshot]
+    """Makes its snapshot of that moment: three come with each invocation, and few are looked at."""
     cause: str | None = None
     """Why, where that is not obvious: `timed out`, `newer code`, `idle for 600 s`."""
+
+    @property
+    def environment(self) -> EnvironmentSnapshot:
+        """As it was then."""
+        return self.make()
+
+    @classmethod
+    def of(cls, snapshot: EnvironmentSnapshot, *, cause: str | None = None) -> EnvironmentChanged:
+        """With a snapshot that was made already."""
+        return cls(
+            environment_id=snapshot.environment_id,
+            state=snapshot.state,
+            make=lambda: snapshot,
+            cause=cause,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

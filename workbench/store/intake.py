@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
-from workbench.model.invocation import CUT, LogEntry, log_room
+from workbench.model.invocation import CUT, LogEntry, line_bytes, log_room
 from workbench.model.names import EnvironmentId
 from workbench.model.settings import Limits
 from workbench.model.telemetry import EnvironmentChanged, LogLine, Report, Start, Telemetry
@@ -18,6 +18,10 @@ from workbench.telemetry import Feed
 
 BATCH = 500
 """Values taken at once: sorting and writing them holds up the loop for about 1 ms."""
+
+
+KINDS: frozenset[type[Telemetry]] = frozenset({EnvironmentChanged, LogLine, Report, Start})
+"""What its feed is of."""
 
 
 class Intake:
@@ -29,7 +33,7 @@ class Intake:
         self._room_bytes: dict[str, int] = {}
         """What is left, by request id, and by environment id for lines outside invocations."""
         self._entries: list[LogEntry] = []
-        self._changed: dict[EnvironmentId, EnvironmentSnapshot] = {}
+        self._changed: dict[EnvironmentId, EnvironmentChanged] = {}
         self.when_changed: Callable[[], None] | None = None
         """Told that the state of an environment has changed, whoever sorted it in."""
 
@@ -57,24 +61,23 @@ class Intake:
     def take_changed(self) -> tuple[EnvironmentSnapshot, ...]:
         """The newest state of each environment whose state has changed."""
         changed, self._changed = self._changed, {}
-        return tuple(changed.values())
+        return tuple(change.environment for change in changed.values())
 
     def put_back(self, snapshots: tuple[EnvironmentSnapshot, ...]) -> None:
         """They could not be written; newer ones win."""
         for snapshot in snapshots:
-            self._changed.setdefault(snapshot.environment_id, snapshot)
+            self._changed.setdefault(snapshot.environment_id, EnvironmentChanged.of(snapshot))
 
     def _sort(self, values: list[Telemetry]) -> None:
         for value in values:
             if isinstance(value, LogLine):
                 self._keep(value.entry)
             elif isinstance(value, EnvironmentChanged):
-                snapshot = value.environment
-                self._changed[snapshot.environment_id] = snapshot
+                self._changed[value.environment_id] = value
                 if self.when_changed is not None:
                     self.when_changed()
-                if snapshot.state is EnvironmentState.STOPPED:
-                    self._room_bytes.pop(snapshot.environment_id, None)
+                if value.state is EnvironmentState.STOPPED:
+                    self._room_bytes.pop(value.environment_id, None)
             elif isinstance(value, Start):
                 self._room_bytes.pop(value.environment_id, None)
             elif isinstance(value, Report):
@@ -84,7 +87,7 @@ class Intake:
         """As far as there is room; an invocation's record says how much was beyond it."""
         owner: str = entry.request_id or entry.environment_id
         room_bytes = self._room_bytes.get(owner, self._limit_bytes)
-        size_bytes = len(entry.text.encode()) + 1
+        size_bytes = line_bytes(entry.text)
         kept, self._room_bytes[owner] = log_room(entry.stream, size_bytes, room_bytes)
         if kept:
             self._entries.append(entry)

@@ -21,7 +21,7 @@ from workbench.model.telemetry import Fault
 from workbench.store.database import Database
 from workbench.store.history import History
 from workbench.store.instances import Instance, InstanceKind
-from workbench.store.intake import Intake
+from workbench.store.intake import KINDS, Intake
 from workbench.store.journal import Journal
 from workbench.store.recorder import Recorder
 from workbench.store.recovery import recover
@@ -75,7 +75,7 @@ async def open_store(
     high_water = settings.limits.log_backlog
     with (
         Instance.open(state, kind=kind, started_at=clock.now()) as instance,
-        bus.subscribe(capacity=None, high_water=high_water) as feed,
+        bus.subscribe(capacity=None, high_water=high_water, kinds=KINDS) as feed,
     ):
         folder = await asyncio.to_thread(_prepare, state)
         database = Database(state / DATABASE)

@@ -143,7 +143,7 @@ class Told:
             self.bus.publish(LogLine(entry=entry(text, request_id)))
 
     def change(self, changed: EnvironmentSnapshot) -> None:
-        self.bus.publish(EnvironmentChanged(environment=changed))
+        self.bus.publish(EnvironmentChanged.of(changed))
 
     def run(
         self, acceptance: Acceptance | None = None, *, payload: bytes = b'"done"'

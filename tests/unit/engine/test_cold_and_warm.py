@@ -197,9 +197,7 @@ async def test_announcements_come_in_the_order_things_happen() -> None:
         await engine.call()
         kinds = (Accepted, EnvironmentChanged, InitStart, Start, Report)
         told = [
-            value.environment.state.value
-            if isinstance(value, EnvironmentChanged)
-            else type(value).__name__
+            value.state.value if isinstance(value, EnvironmentChanged) else type(value).__name__
             for value in engine.announced
             if isinstance(value, kinds)
         ]

@@ -33,8 +33,8 @@ def line(
 
 
 def changed(state: EnvironmentState, place: EnvironmentId = PLACE) -> EnvironmentChanged:
-    return EnvironmentChanged(
-        environment=EnvironmentSnapshot(
+    return EnvironmentChanged.of(
+        EnvironmentSnapshot(
             environment_id=place,
             function=FunctionName("orders"),
             version=LATEST,

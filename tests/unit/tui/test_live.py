@@ -37,7 +37,7 @@ START = Start(
 
 
 def changed(state: EnvironmentState, at: float, **more: object) -> EnvironmentChanged:
-    return EnvironmentChanged(environment=an_environment(state, at=after(at), **more))  # type: ignore[arg-type]
+    return EnvironmentChanged.of(an_environment(state, at=after(at), **more))  # type: ignore[arg-type]
 
 
 def test_a_warm_run_goes_from_queue_to_handler() -> None:
