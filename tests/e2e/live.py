@@ -219,15 +219,18 @@ def toml(values: Mapping[str, Any]) -> str:
 
 @asynccontextmanager
 async def a_live_project(
-    settings: Mapping[str, Any] | None = None, *, engine: EngineKind = EngineKind.DOCKER
+    settings: Mapping[str, Any] | None = None,
+    *,
+    engine: EngineKind = EngineKind.DOCKER,
+    kind: str = "cli",
 ) -> AsyncIterator[Live]:
-    """An empty project, opened. `settings` become its workbench.toml."""
+    """An empty project, opened. `settings` become its workbench.toml; `kind` is what it is opened as."""
     folder = Path(tempfile.mkdtemp(prefix="wb-live-"))
     root = folder / "project"
     root.mkdir()
     (root / "workbench.toml").write_text(toml(settings or {}))
     try:
-        async with open_workbench(root, overrides=Overrides(engine=engine)) as workbench:
+        async with open_workbench(root, overrides=Overrides(engine=engine), kind=kind) as workbench:
             await workbench.environments.wait_engine()
             yield Live(root=root, workbench=workbench)
     finally:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.live import a_live_project
 from tests.e2e.workshop import a_docker_stage, until
 from tests.integration.conformance.stage import Done, Stage
 from workbench.clock import SystemClock
@@ -307,3 +308,36 @@ async def test_cell_that_is_killed_is_replaced_and_nothing_is_left_at_the_end(ca
     assert done.answer == 1
     assert not {container.name for container in left} & set(names)
     assert not cells.exists()
+
+
+async def test_first_call_and_new_code_find_a_container_that_stood_ready() -> None:
+    code = {"app.py": "def handler(event, context):\n    return 1\n"}
+    async with a_live_project({"stem_cells": {"minimum": 1}}, kind="serve") as live:
+        name = await live.add(code)
+        await live.workbench.environments.stand_by()
+        stems = live.workbench.environments._keeper.engine.scheduler._with.stems  # type: ignore[union-attr] # it is open
+        assert stems is not None
+        await standing_by(stems)
+        first = await live.invoke(name)
+        (before,) = live.environments(name)
+        await standing_by(stems)
+        (live.root / name / "app.py").write_text(code["app.py"].replace("1", "2"))
+        await live.until(
+            lambda: [e.code_digest for e in live.environments(name)] != [before.code_digest]
+        )
+        second = await live.invoke(name)
+        after = live.environments(name)[-1]
+
+    assert (first.answer, second.answer) == (1, 2)
+    assert before.origin is ContainerOrigin.PRELOADED
+    assert after.origin is ContainerOrigin.PRELOADED
+    assert after.environment_id != before.environment_id
+
+
+async def test_command_that_ends_leaves_no_container_waiting() -> None:
+    async with a_live_project() as live:
+        await live.workbench.environments.stand_by()
+        engine = live.workbench.environments._keeper.engine
+
+        assert engine is not None
+        assert engine.scheduler._with.stems is None

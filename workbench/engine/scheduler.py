@@ -18,10 +18,13 @@ from workbench.engine.run import Run
 from workbench.errors import InvocationNotFound, ThrottledError, WorkbenchError
 from workbench.model import failures
 from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Acceptance, Measurements, Outcome
 from workbench.model.names import EnvironmentId, FunctionName, RequestId, function_arn
+from workbench.model.runtime import Runtime
+from workbench.model.stem import cell_kind
 from workbench.model.telemetry import Accepted, Fault, Report
-from workbench.model.version import Version
+from workbench.model.version import Image, Version
 
 
 class Scheduler:
@@ -96,6 +99,15 @@ class Scheduler:
         else:
             self._pool.place(version, run)
         return run
+
+    def stand_by(
+        self, configuration: FunctionConfiguration, runtime: Runtime, image: Image
+    ) -> None:
+        """A function without dependencies may soon be invoked: let a container stand ready for it."""
+        stems = self._with.stems
+        if stems is not None:
+            kind = cell_kind(configuration, runtime, image, settings=self._settings)
+            stems.expect(kind, memory_mb=configuration.memory_mb)
 
     def run(self, request_id: RequestId) -> Run:
         """An invocation in progress. Raises `InvocationNotFound`."""

@@ -95,6 +95,19 @@ class Environments:
             }
         )
 
+    async def stand_by(self) -> None:
+        """Let containers stand ready for the project's functions, whose images are made first if
+        need be. What keeps one from it is told when it is invoked.
+        """
+        whole = [
+            entry.function
+            for entry in self._registry.entries
+            if entry.function.configuration is not None and not entry.function.broken
+        ]
+        await _side_by_side(
+            {f.name: functools.partial(self._preparation.stand_by, f) for f in whole[:_FORESEEN]}
+        )
+
     async def build(
         self, names: Iterable[FunctionName] | None = None
     ) -> dict[FunctionName, WorkbenchError | None]:
@@ -107,6 +120,8 @@ class Environments:
         return await _side_by_side({name: functools.partial(self.prepare, name) for name in wanted})
 
 
+_FORESEEN = 100
+"""Functions that containers stand ready for before they are used; most share a few kinds."""
 _SIDE_BY_SIDE = 16
 """Functions made ready at once. How many images are built at once is the engine's own affair."""
 

@@ -84,6 +84,27 @@ class Preparation:
             self._runtime(name), image=None, architecture=architecture, functions=functions
         )
 
+    async def stand_by(self, function: Function) -> None:
+        """Let a container stand ready for `function`, which nobody has invoked yet, where its
+        runtime's image is all that it needs. Raises what `prepare` raises.
+        """
+        configuration = runnable(function)
+        runtime = self._runtime(configuration.runtime)
+        rule = runtime.dependencies
+        if configuration.image is not None:
+            return  # pulled when it is used
+        if rule is not None:
+            stated = await asyncio.to_thread(read_stated, rule, function.folder)
+            if stated is not None:
+                return  # installed when it is used
+        image = await self.image(
+            configuration.runtime,
+            architecture=configuration.architecture,
+            functions=(function.name,),
+        )
+        engine = await self._keeper.ready()
+        engine.scheduler.stand_by(configuration, runtime, image)
+
     def _runtime(self, name: RuntimeName) -> Runtime:
         runtime = self._runtimes.get(name)
         if runtime is None:

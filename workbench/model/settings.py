@@ -64,7 +64,7 @@ class Limits:
 class StemSettings:
     """Containers started before they are needed (`model/stem.py`). `maximum` 0 switches them off."""
 
-    minimum: int = 1
+    minimum: int = 2
     """Of each kind that was asked for lately."""
     maximum: int = 4
     """Of one kind."""

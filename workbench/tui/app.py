@@ -133,6 +133,7 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         with contextlib.suppress(DriverError):
             await self.desk.workbench.environments.wait_engine()
             await self.desk.workbench.environments.build_images()
+            await self.desk.workbench.environments.stand_by()
 
     async def _listen(self) -> None:
         with self.desk.workbench.subscribe() as feed:

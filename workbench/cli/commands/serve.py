@@ -28,5 +28,7 @@ async def run(arguments: Namespace, output: Output) -> int:
                 output.object({"address": address})
             else:
                 output.line(address)
-            await asyncio.Event().wait()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(workbench.environments.stand_by(), name="stand by")
+                await asyncio.Event().wait()
     return Exit.SUCCESS
