@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from workbench.model.container import (
@@ -24,6 +23,7 @@ from workbench.model.names import FunctionName, RequestId
 from workbench.model.runtime import Runtime
 from workbench.model.stem import CellSpec
 from workbench.model.version import Image
+from workbench.values import dataclass
 
 ConnectionFactory = Callable[[], asyncio.Protocol]
 """Makes the server side of one connection of a runtime to its Runtime API."""

@@ -7,7 +7,6 @@ Source: Lambda API reference, error codes; headers and bodies recorded from AWS
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import Enum
 
 from workbench import errors
@@ -15,6 +14,7 @@ from workbench.api.wire import Answer
 from workbench.errors import FunctionNotFound, ThrottledError, WorkbenchError
 from workbench.model.names import LATEST, FunctionName, Qualifier, RequestId, function_arn
 from workbench.model.settings import Settings
+from workbench.values import dataclass
 
 RETRY_AFTER_S = 1
 """Of a throttled call. Ours: SDKs back off by themselves, and need at least a number."""

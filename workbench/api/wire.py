@@ -12,7 +12,6 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
@@ -25,6 +24,7 @@ from workbench.errors import (
 )
 from workbench.model.invocation import Outcome
 from workbench.model.names import Qualifier, RequestId, Target, qualifier, target
+from workbench.values import dataclass
 
 SERVED = "Invoke (POST /2015-03-31/functions/{FunctionName}/invocations)"
 

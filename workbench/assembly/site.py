@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.clock import Clock
@@ -14,6 +13,7 @@ from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings
 from workbench.store.opening import Store
 from workbench.telemetry import Bus
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.assembly.checkup import examine, mend, provide_engine
@@ -37,6 +36,7 @@ from workbench.functions.watch import watch
 from workbench.store.instances import InstanceKind
 from workbench.store.opening import open_store
 from workbench.telemetry import Bus
+from workbench.values import dataclass
 
 
 @asynccontextmanager

@@ -10,10 +10,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TextIO
 
 from workbench.model.terminal_text import plain, safe
+from workbench.values import dataclass
 
 
 class ReaderGone(Exception):

@@ -7,11 +7,11 @@ nothing cut off.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.cli.output import Output
 from workbench.model.terminal_text import plain, safe
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.config.complaints import Complaints
@@ -29,6 +29,7 @@ from workbench.model.function import Function, Problem, Project, reservations
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings
+from workbench.values import dataclass
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
 """Folders full of other people's files. Hidden ones (.git, .venv, .workbench) are skipped anyway."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workbench.config.complaints import nearest, quoted
@@ -16,6 +15,7 @@ from workbench.config.files import read_bytes
 from workbench.errors import InvalidManifest
 from workbench.model.function import Severity
 from workbench.model.runtime import HandlerRule
+from workbench.values import dataclass
 
 _WILDCARDS = re.compile(
     r"import\s*\*|export\s*\*|\bexec\s*\(|\beval\s*\(|\bglobals\s*\(|\b__getattr__\b|\bsetattr\s*\("

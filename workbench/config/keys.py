@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workbench.config.complaints import Complaints, quoted, shown, unknown
 from workbench.config.toml_file import Document
 from workbench.config.toml_lines import KeyPath
+from workbench.values import dataclass
 
 
 class Kind(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from workbench.model.function import Architecture, FunctionConfiguration, Severi
 from workbench.model.names import FunctionName, RuntimeName, function_name
 from workbench.model.runtime import Runtime
 from workbench.model.terminal_text import plain, safe
+from workbench.values import dataclass
 
 MANIFEST = "function.toml"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from workbench.model.settings import (
     StemSettings,
     Timeouts,
 )
+from workbench.values import dataclass
 
 SETTINGS = "workbench.toml"
 

@@ -7,10 +7,11 @@ found are exactly the keys, tables and array elements of tomli's answer (a test 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 
 import tomli
+
+from workbench.values import dataclass
 
 KeyPath = tuple[str | int, ...]
 """`("environment", "TABLE")`; an element of an array has its index."""

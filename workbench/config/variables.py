@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from workbench.config.complaints import Complaints, quoted, shown
@@ -23,6 +23,7 @@ from workbench.model.function import Variable
 from workbench.model.runtime import Runtime
 from workbench.model.terminal_text import plain, safe
 from workbench.model.variables import MAX_VARIABLES_BYTES, RESERVED
+from workbench.values import dataclass
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")  # Source: Lambda API, EnvironmentVariableName
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.docker.client import EngineClient
@@ -20,6 +19,7 @@ from workbench.docker.streams import Item, follow
 from workbench.errors import DriverError, ImageMissing
 from workbench.model.function import Architecture
 from workbench.model.settings import Timeouts
+from workbench.values import dataclass
 
 if TYPE_CHECKING:
     import docker

@@ -11,10 +11,10 @@ import io
 import re
 import tarfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import InvalidManifest
+from workbench.values import dataclass
 
 CA_FILE = "ca.crt"
 """Where builder stages find the host's certificates. Not part of the digest."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from workbench.values import dataclass
 
 _DEBIANS_OWN = re.compile(r"/debian(?:-security)?/?$")
 _KEYRING = re.compile(r"/[\w./-]*debian-archive[\w./-]*")

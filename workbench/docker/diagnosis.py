@@ -7,7 +7,6 @@ the key that `doctor.DockerDoctor.mend` acts on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from workbench.docker.inside import Inside
 from workbench.docker.network import ISOLATION, NETWORK
 from workbench.model.doctor import Finding, Health
 from workbench.model.terminal_text import plain, safe
+from workbench.values import dataclass
 
 FIX_ENGINE = "engine"
 FIX_SUPERVISOR = "supervisor"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from workbench.model.names import RuntimeName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import Timeouts
 from workbench.telemetry import Bus
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

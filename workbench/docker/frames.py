@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 
 from workbench.model.container import Figures, LogStream, RuntimeExit, RuntimeStart
+from workbench.values import dataclass
 
 HEADER = struct.Struct(">BBHI")
 MAX_PAYLOAD = 1024 * 1024

@@ -6,8 +6,9 @@ Invariant: nothing of it ends up in a final image.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from workbench.values import dataclass
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 _CA_BUNDLES = (

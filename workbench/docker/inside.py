@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.docker.client import EngineClient
 from workbench.docker.streams import Item, follow
 from workbench.errors import DriverError
+from workbench.values import dataclass
 
 if TYPE_CHECKING:
     import docker

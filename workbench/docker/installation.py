@@ -11,7 +11,6 @@ import os
 import platform
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from workbench.docker.client import EngineClient
 from workbench.docker.tools import run_tool
 from workbench.errors import EngineUnreachable
 from workbench.model.terminal_text import decode
+from workbench.values import dataclass
 
 DAEMON_LOG = "/var/log/workbench-dockerd.log"
 START_S = 30.0

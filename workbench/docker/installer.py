@@ -10,7 +10,6 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from workbench.docker.network import NETWORK, ensure_network
 from workbench.docker.progress import Progress
 from workbench.docker.streams import Item, follow
 from workbench.errors import DriverError
+from workbench.values import dataclass
 
 if TYPE_CHECKING:
     import docker

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.docker.client import EngineClient
 from workbench.errors import DriverError
+from workbench.values import dataclass
 
 PARALLEL = 4
 """Removals at once."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -55,6 +54,7 @@ from workbench.ports import (
     RuntimeEndpoints,
 )
 from workbench.telemetry import Bus
+from workbench.values import dataclass
 
 _S = EnvironmentState
 _WITH_RUNTIME = frozenset({_S.INITIALIZING, _S.IDLE, _S.FROZEN, _S.BUSY, _S.RESPONDED})

@@ -6,9 +6,9 @@ Invariant: nothing is dropped here. A line longer than the limit becomes several
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from workbench.model.terminal_text import decode
+from workbench.values import dataclass
 
 
 class LineSplitter:

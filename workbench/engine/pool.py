@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from workbench.engine.environment import ExecutionEnvironment
 from workbench.engine.run import Run
 from workbench.errors import ContainerLost, WorkbenchError
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.version import Version
+from workbench.values import dataclass
 
 MAX_MOVES = 3
 """How often an invocation that was certainly not fetched may go to another environment."""

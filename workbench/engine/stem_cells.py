@@ -12,7 +12,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from workbench.clock import Clock
 from workbench.errors import DriverError
@@ -27,6 +27,7 @@ from workbench.ports import (
     ContainerListener,
     StemCell,
 )
+from workbench.values import dataclass
 
 RETRY_S = 15.0
 """After a cell of a kind could not be made."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.engine.run import Run
@@ -13,6 +12,7 @@ from workbench.functions.keeper import EngineKeeper
 from workbench.model.invocation import InvocationRecord, InvokeRequest, LogEntry, RunSummary
 from workbench.model.names import FunctionName, RequestId
 from workbench.store.history import History
+from workbench.values import dataclass
 
 __all__ = ["FinishedRun", "Invocations", "Run"]
 

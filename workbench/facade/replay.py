@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from workbench.errors import InvocationNotFound, WorkbenchError
 from workbench.facade.catalog import Catalog
@@ -17,6 +16,7 @@ from workbench.facade.invocations import Invocations, Run
 from workbench.model.expectation import Expectation, Mismatch
 from workbench.model.invocation import InvocationRecord, InvokeRequest, LogEntry, Origin
 from workbench.model.names import FunctionName, Target
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.facade.catalog import Catalog
@@ -16,6 +15,7 @@ from workbench.facade.invocations import Invocations
 from workbench.model.settings import Settings
 from workbench.model.telemetry import Telemetry
 from workbench.telemetry import Bus, Feed
+from workbench.values import dataclass
 
 if TYPE_CHECKING:
     from workbench.facade.replay import Replay

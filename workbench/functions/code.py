@@ -17,12 +17,12 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import FunctionNotReady
 from workbench.model.names import FunctionName
 from workbench.model.version import Code
+from workbench.values import dataclass
 
 ALWAYS_IGNORED = (
     ".git/",

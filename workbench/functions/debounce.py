@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from workbench.values import dataclass
 
 HALF_SAVED_S = 0.3
 """Patience with a file that has just become empty or is gone: most who save empty it or move it

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +17,7 @@ from workbench.errors import DriverError, EngineUnreachable
 from workbench.model.telemetry import EngineChanged, EngineStatus
 from workbench.ports import DependencyStore, ImageStore
 from workbench.telemetry import Bus
+from workbench.values import dataclass
 
 if TYPE_CHECKING:
     from workbench.engine.scheduler import Scheduler  # 30 ms that `ls` does not wait for

@@ -7,7 +7,7 @@ anyone has noticed. An unsettled one makes new invocations wait, and disturbs no
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from workbench.errors import FunctionNotFound, WorkbenchError
@@ -15,6 +15,7 @@ from workbench.functions.debounce import Burst
 from workbench.model.function import Function, Project, reservations
 from workbench.model.names import FunctionName
 from workbench.model.version import Version
+from workbench.values import dataclass
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +27,7 @@ from workbench.model.settings import Timeouts
 from workbench.model.telemetry import CodeReloaded, EventsChanged, ProjectChanged, ReloadRejected
 from workbench.model.version import Version
 from workbench.telemetry import Bus
+from workbench.values import dataclass
 
 MANIFEST = "function.toml"
 EVENTS = "events"

@@ -12,13 +12,14 @@ Source: Lambda Developer Guide, "Lambda function scaling", "Configuring reserved
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from workbench.errors import ConstraintViolated, InvalidParameter, WorkbenchError
 from workbench.model.names import LATEST, FunctionName, Qualifier
+from workbench.values import dataclass
 
 MINIMUM_UNRESERVED = 100
 """What the account keeps for functions that reserve nothing. Source: Lambda Developer Guide."""

@@ -6,11 +6,11 @@ The process driver makes "containers" of these too: a process group, a folder an
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from workbench.model.names import EnvironmentId
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from workbench.model.runtime import DependencyRule
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

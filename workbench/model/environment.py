@@ -9,7 +9,6 @@ recorded resets (a file in /tmp survived a timeout while a module variable did n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,6 +16,7 @@ from workbench.errors import InternalError
 from workbench.model.container import ContainerOrigin, Figures
 from workbench.model.invocation import NO_SPLIT, InitSplit
 from workbench.model.names import EnvironmentId, FunctionName, Qualifier, RequestId
+from workbench.values import dataclass
 
 
 class EnvironmentState(StrEnum):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from workbench.model.names import FunctionName
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

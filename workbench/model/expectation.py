@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from workbench.model.invocation import InvocationRecord, LogEntry, OutcomeKind
 from workbench.model.terminal_text import plain, safe
+from workbench.values import dataclass
 
 _SHOWN_CHARACTERS = 200
 _MISSING = object()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.terminal_text import plain, safe
+from workbench.values import dataclass
 
 
 class Architecture(StrEnum):

@@ -6,12 +6,12 @@ gets exactly one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from workbench.model.container import LogStream
 from workbench.model.names import EnvironmentId, FunctionName, Qualifier, RequestId, Target
+from workbench.values import dataclass
 
 
 class OutcomeKind(StrEnum):

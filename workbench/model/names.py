@@ -6,10 +6,10 @@ Source of the rules: Lambda API reference; names in the API model of 2015-03-31.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NewType
 
 from workbench.errors import InvalidParameter
+from workbench.values import dataclass
 
 FunctionName = NewType("FunctionName", str)
 """1-64 of letters, digits, - and _."""

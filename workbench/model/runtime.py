@@ -6,10 +6,10 @@ Invariant: nothing in the package knows a runtime by name. What differs between 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.model.names import RuntimeName
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,10 @@ Every default that imitates Lambda names its source; the others are ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from workbench.values import dataclass
 
 
 class EngineKind(StrEnum):

@@ -7,7 +7,7 @@ changed in a container once it is made is its kind; everything else is given at 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from workbench.model.container import ContainerSpec, Mount, RuntimeStart
 from workbench.model.function import FunctionConfiguration
@@ -17,6 +17,7 @@ from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings, StemSettings
 from workbench.model.variables import boot_variables
 from workbench.model.version import TASK_ROOT, Image
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

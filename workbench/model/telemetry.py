@@ -7,13 +7,13 @@ those who listen.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.function import Problem
 from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry
 from workbench.model.names import EnvironmentId, FunctionName, RequestId
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

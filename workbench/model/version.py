@@ -6,13 +6,14 @@ Invariant: it is immutable. Newer code is another `Version` with another digest,
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.model.container import Mount
 from workbench.model.function import FUNCTION_WIDE, FunctionConfiguration
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.runtime import Runtime
+from workbench.values import dataclass
 
 TASK_ROOT = "/var/task"
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.model.container import Figures
 from workbench.process.launcher import descendants
+from workbench.values import dataclass
 
 _KNOWN = sys.platform.startswith("linux") and Path("/proc/self/status").exists()
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")

@@ -12,8 +12,9 @@ import os
 import shutil
 import signal
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
+
+from workbench.values import dataclass
 
 _LOCK = ".lock"
 

@@ -17,7 +17,6 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from urllib.parse import quote
 from workbench.errors import StoreError
 from workbench.store import schema
 from workbench.store.complaints import complaint, is_of_one_statement, primary_code
+from workbench.values import dataclass
 
 _T = TypeVar("_T")
 Work = Callable[[sqlite3.Connection], _T]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+
+from workbench.values import dataclass
 
 MAGIC = b"workbench journal 1\n"
 """What a segment begins with. Another number is another format, which we leave alone."""

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,6 +25,7 @@ from workbench.store.journal import Journal
 from workbench.store.recorder import Recorder
 from workbench.store.recovery import recover
 from workbench.telemetry import Bus
+from workbench.values import dataclass
 
 DATABASE = "workbench.db"
 PRUNE_EVERY_S = 60.0

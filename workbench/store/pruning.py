@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from workbench.values import dataclass
 
 STEP_ROWS = 2_000
 """Rows deleted in one transaction, at most about; a page of a payload counts as one."""

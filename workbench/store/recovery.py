@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from workbench.store import inserts, segments
 from workbench.store.database import Database
 from workbench.store.instances import claim, dead_instances
 from workbench.store.journal import BATCH, BATCH_BYTES
+from workbench.values import dataclass
 
 KILLED = "The workbench was killed while it ran."
 

@@ -12,11 +12,11 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.store.changes import Change, decode
 from workbench.store.frames import MAGIC, frames
+from workbench.values import dataclass
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 """A file is left for the next one when it is this large."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from workbench.tui.situation import Pane, Situation, Tab
+from workbench.values import dataclass
 
 
 class Scope(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from workbench.model.names import FunctionName
@@ -15,6 +15,7 @@ from workbench.model.telemetry import (
     BuildStarted,
     Telemetry,
 )
+from workbench.values import dataclass
 
 _KEPT_LINES = 200
 

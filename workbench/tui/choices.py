@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from textual.geometry import Offset
+
+from workbench.values import dataclass
 
 T = TypeVar("T")
 

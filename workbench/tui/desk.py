@@ -7,7 +7,6 @@ as `Aspect`s, so that only what shows it is drawn again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import Enum, Flag, auto
 from typing import Protocol
@@ -42,6 +41,7 @@ from workbench.tui.drafts import Drafts
 from workbench.tui.live import LiveRun, LiveRuns
 from workbench.tui.run_book import RunBook
 from workbench.tui.terminal import Terminal
+from workbench.values import dataclass
 
 
 class Aspect(Flag):

@@ -7,9 +7,10 @@ seen: the saved file byte for byte as long as nothing was typed, else the text i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from workbench.model.names import FunctionName
+from workbench.values import dataclass
 
 EDITABLE_BYTES = 256 * 1024
 """Measured: a text area takes 0.1 s to load this much; more is shown, and edited in $EDITOR."""

@@ -6,9 +6,8 @@ sign is one cell wide in its set, so that nothing moves when one replaces anothe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from workbench.model.invocation import OutcomeKind
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

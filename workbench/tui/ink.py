@@ -6,7 +6,6 @@ or a word beside it says too; without colour nothing is lost but comfort.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from rich.style import Style
@@ -15,6 +14,7 @@ from textual.theme import Theme
 from textual.widget import Widget
 
 from workbench.tui.glyphs import Glyphs
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

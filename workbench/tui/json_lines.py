@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from array import array
-from dataclasses import dataclass
 from enum import IntEnum
+
+from workbench.values import dataclass
 
 _TOKEN = re.compile(
     r"""[ \t\n\r]*+(?:

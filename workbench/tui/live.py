@@ -6,7 +6,7 @@ has been seen: a run in line is in `CONTAINER` while a container for its functio
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -21,6 +21,7 @@ from workbench.model.telemetry import (
     Start,
     Telemetry,
 )
+from workbench.values import dataclass
 
 
 class Phase(StrEnum):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from workbench.model.container import LogStream
 from workbench.model.invocation import LogEntry
 from workbench.model.terminal_text import plain
+from workbench.values import dataclass
 
 SHOWN_CELLS = 4096
 """Of one line. The rest is kept, copied and paged, but not drawn."""

@@ -5,7 +5,6 @@ At most one at a time, the most pressing that concerns the selected function.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from workbench.model.terminal_text import plain, safe
 from workbench.tui import wording
 from workbench.tui.builds import Breakage, Build
 from workbench.tui.desk import Desk, errors_of
+from workbench.values import dataclass
 
 
 class Role(StrEnum):

@@ -6,7 +6,6 @@ Only what was measured is shown; what could not be is said to be unknown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from workbench.tui import wording
 from workbench.tui.glyphs import Glyphs
 from workbench.tui.live import LiveRun, Phase
 from workbench.tui.stack import StackLine, stack_of
+from workbench.values import dataclass
 
 Said = tuple[str, str]
 """A text and the name of the ink it is drawn with."""

@@ -5,9 +5,8 @@ Designed at 80x24; below that one pane at a time, from 140 columns on the log be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from workbench.tui.situation import Pane
+from workbench.values import dataclass
 
 LEGEND_ROWS = 3
 LEGEND_CELLS = 30

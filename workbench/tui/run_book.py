@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from workbench.model.invocation import InvocationRecord, LogEntry, RunSummary, summary
 from workbench.model.names import FunctionName, RequestId
+from workbench.values import dataclass
 
 _MOST_KEPT = 40
 """Records with their payloads and logs, of whatever functions. Others are asked for again."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from workbench.model.names import FunctionName
 from workbench.tui.drafts import EDITABLE_BYTES, Draft
+from workbench.values import dataclass
 
 _FORMAT = 1
 _MOST_BYTES = 64 * 1024 * 1024

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from workbench.model.names import FunctionName, RequestId
+from workbench.values import dataclass
 
 
 class Pane(StrEnum):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workbench.model.terminal_text import plain, safe
 from workbench.model.version import TASK_ROOT
+from workbench.values import dataclass
 
 _PLACE = re.compile(r"(?:file://)?(?P<path>/[^\s:\"'()]+)(?:\", line |:)(?P<line>\d{1,7})")
 _DEPENDENCIES = ("node_modules", "site-packages", "dist-packages")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from shutil import which
+
+from workbench.values import dataclass
 
 _WIDE_SIGNS = ("zh", "ja", "ko")
 """Languages whose terminals often draw ● and ✔ two cells wide."""

@@ -6,7 +6,6 @@ Everything comes in as values, texts from outside already safe; what is chosen g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from textual import events
@@ -23,6 +22,7 @@ from workbench.tui.paint import Piece, row
 from workbench.tui.widgets.line import Line, Part
 from workbench.tui.widgets.pane import Pane
 from workbench.tui.widgets.virtual_list import VirtualList
+from workbench.values import dataclass
 
 T = TypeVar("T")
 _MOST = 500

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual.widget import Widget
 
 from workbench.tui import wording
@@ -12,6 +10,7 @@ from workbench.tui.desk import Desk
 from workbench.tui.ink import ink, signs
 from workbench.tui.live import LiveRun, Phase
 from workbench.tui.widgets.line import Part
+from workbench.values import dataclass
 
 _ROOMY = 100
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual.strip import Strip
 
@@ -14,6 +13,7 @@ from workbench.tui.desk import FunctionState
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, row
 from workbench.tui.widgets.virtual_list import VirtualList
+from workbench.values import dataclass
 
 _RUNTIME_CELLS = 10
 _WITH_RUNTIME = 28

@@ -6,8 +6,6 @@ right side shows where one is in what is scrolled, which costs no column.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -16,6 +14,7 @@ from textual.widget import Widget
 
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Pieces, cut_pieces, row, width_of
+from workbench.values import dataclass
 
 _KEPT = 22
 """Cells that what is said at the right may have even when what is said at the left is cut for it."""

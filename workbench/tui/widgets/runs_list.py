@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import accumulate
 
@@ -16,6 +15,7 @@ from workbench.tui import wording
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, row
 from workbench.tui.widgets.virtual_list import VirtualList
+from workbench.values import dataclass
 
 _WITH_TIME = 28
 """Cells from which on there is room for the time of day."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -14,6 +13,7 @@ from textual.widget import Widget
 
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, Pieces, row
+from workbench.values import dataclass
 
 _UNDERLINED = Style(underline=True)
 
