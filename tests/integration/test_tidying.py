@@ -40,20 +40,28 @@ def working_on(project: Path) -> AbstractAsyncContextManager[Workbench]:
     return open_workbench(project, overrides=Overrides(engine=EngineKind.PROCESS))
 
 
-async def test_what_nobody_asked_for_in_a_while_is_deleted(project: Path) -> None:
-    async with asyncio.timeout(30), working_on(project):
+async def tidied(project: Path) -> None:
+    """Wait until the workbench that begins has deleted what is old."""
+    async with asyncio.timeout(30):
         while left(project) != {"code/files", "dependencies/new"}:
             await SystemClock().sleep(0.01)
+
+
+async def test_what_nobody_asked_for_in_a_while_is_deleted(project: Path) -> None:
+    async with working_on(project):
+        await tidied(project)
 
 
 async def test_nothing_is_deleted_while_another_workbench_may_run_from_it(project: Path) -> None:
     state = project / ".workbench"
     code, events = CodeStore(state / "code"), EventFiles(project, state / "trash")
-    async with working_on(project), working_on(project):
-        (state / "dependencies" / "used").mkdir()
-        os.utime(state / "dependencies" / "used", LONG_AGO)
-        await tidy(state, code=code, events=events, clock=SystemClock())
-        kept = left(project)
+    async with working_on(project):
+        await tidied(project)
+        async with working_on(project):
+            (state / "dependencies" / "used").mkdir()
+            os.utime(state / "dependencies" / "used", LONG_AGO)
+            await tidy(state, code=code, events=events, clock=SystemClock())
+            kept = left(project)
     await tidy(state, code=code, events=events, clock=SystemClock())
 
     assert "dependencies/used" in kept

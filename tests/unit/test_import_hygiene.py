@@ -91,6 +91,10 @@ def test_the_first_paint_waits_for_nothing_that_it_does_not_show() -> None:
         "workbench.tui.overlays.picker",
         "workbench.tui.overlays.prompt",
         "workbench.tui.overlays.question",
+        "workbench.tui.report_rows",
+        "workbench.tui.widgets.json_view",
+        "workbench.tui.widgets.log_view",
+        "workbench.tui.widgets.report_view",
     )
     screen = ["workbench.cli.main", "workbench.cli.commands.start", "workbench.tui.app"]
     assert dragged_in(screen, later) == {}

@@ -10,6 +10,7 @@ import os
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -41,8 +42,10 @@ from workbench.tui.widgets.bindings import app_bindings
 from workbench.tui.widgets.footer import KeyFooter
 from workbench.tui.widgets.hint import Hint
 from workbench.tui.widgets.line import Line
-from workbench.tui.widgets.report_view import ReportView
 from workbench.tui.working import WorkingApp
+
+if TYPE_CHECKING:
+    from workbench.tui.widgets.report_view import ReportView
 
 _TICK_S = 0.1
 
@@ -124,7 +127,8 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        """After the first paint, which importing an engine's client would delay."""
+        """After the first paint, which would wait for an engine's client and for what shows runs."""
+        self.home.result.complete()
         self.desk.workbench.environments.begin()
         self.work(self._make_images, group="images")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.timer import Timer
@@ -15,9 +17,11 @@ from workbench.tui.drafts import Draft, Flaw, flaw_of
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, cut, facts_that_fit
 from workbench.tui.widgets.editor import Editor
-from workbench.tui.widgets.json_view import JsonView
 from workbench.tui.widgets.pane import Pane
 from workbench.tui.widgets.tab_row import Label, TabRow
+
+if TYPE_CHECKING:
+    from workbench.tui.widgets.json_view import JsonView
 
 _CHECKED_AT_ONCE = 32 * 1024
 """Characters; a longer text is checked when typing pauses."""
@@ -49,12 +53,12 @@ class EventPane(Pane, can_focus=True):
         """What the editor made of the saved text."""
         self._loading = False
         self._checker: Timer | None = None
+        self._big: JsonView | None = None
         self.flaw: Flaw | None = None
 
     def compose(self) -> ComposeResult:
         yield TabRow(id="event-tabs")
         yield Editor(id="editor")
-        yield JsonView(id="event-big")
 
     @property
     def editor(self) -> Editor:
@@ -62,7 +66,13 @@ class EventPane(Pane, can_focus=True):
 
     @property
     def big(self) -> JsonView:
-        return self.query_one(JsonView)
+        """For what is too large for the editor; mounted with the first such event."""
+        if self._big is None:
+            from workbench.tui.widgets.json_view import JsonView
+
+            self._big = JsonView(id="event-big")
+            self.mount(self._big)
+        return self._big
 
     @property
     def tabs(self) -> TabRow:
@@ -70,7 +80,7 @@ class EventPane(Pane, can_focus=True):
 
     @property
     def scroller(self) -> Widget:
-        return self.editor if self.editor.display else self.big
+        return self.editor if self.editor.display or self._big is None else self._big
 
     @property
     def typing(self) -> bool:
@@ -104,7 +114,8 @@ class EventPane(Pane, can_focus=True):
     def _load(self, draft: Draft | None) -> None:
         shown = "" if draft is None else draft.shown
         self.editor.display = shown is not None
-        self.big.display = shown is None
+        if self._big is not None:
+            self._big.display = shown is None
         if draft is None:
             self._fill("", read_only=True)
         elif shown is None:

@@ -2,9 +2,14 @@
 
 A result is bound to its run: the frame says when, with which event and how it ended. While a newer
 answer is awaited the old one stays in sight, dimmed, and says of which run it is.
+
+Without a run there is only a hint. What shows runs is imported and mounted when it is first needed, or
+right after the first paint, whichever comes sooner.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -18,15 +23,16 @@ from workbench.tui import wording
 from workbench.tui.desk import Desk, Shown
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, cut, facts, facts_that_fit, whole
-from workbench.tui.report_rows import ended_rows, live_rows
 from workbench.tui.situation import Tab
 from workbench.tui.status_code import status_code
 from workbench.tui.widgets.hint import Hint
-from workbench.tui.widgets.json_view import JsonView
-from workbench.tui.widgets.log_view import LogView
 from workbench.tui.widgets.pane import Pane
-from workbench.tui.widgets.report_view import ReportView
 from workbench.tui.widgets.tab_row import Label, TabRow
+
+if TYPE_CHECKING:
+    from workbench.tui.widgets.json_view import JsonView
+    from workbench.tui.widgets.log_view import LogView
+    from workbench.tui.widgets.report_view import ReportView
 
 
 class Divider(Widget):
@@ -61,6 +67,7 @@ class ResultPane(Pane):
         """Wide enough for the log beside the rest."""
         self._answer_of: tuple[RequestId | None, bool] = (None, False)
         self._log_of: object = None
+        self._bodies: tuple[JsonView, ReportView, LogView] | None = None
         self._report_of: RequestId | None = None
         self._turn = 0
 
@@ -69,13 +76,21 @@ class ResultPane(Pane):
             yield TabRow(id="result-tabs")
             with Horizontal():
                 yield Hint(id="result-hint")
-                yield JsonView(id="response")
-                yield ReportView(id="report")
-                yield Divider()
-                yield LogView(id="logs")
 
-    def on_mount(self) -> None:
-        self.logs.zone = self._desk.zone
+    def complete(self) -> tuple[JsonView, ReportView, LogView]:
+        """What shows runs, mounted."""
+        if self._bodies is None:
+            from workbench.tui.widgets.json_view import JsonView
+            from workbench.tui.widgets.log_view import LogView
+            from workbench.tui.widgets.report_view import ReportView
+
+            response, report = JsonView(id="response"), ReportView(id="report")
+            divider, logs = Divider(), LogView(id="logs")
+            self._bodies = (response, report, logs)
+            logs.zone = self._desk.zone
+            self.query_one(Horizontal).mount(response, report, divider, logs)
+            self._place_bodies(self._desk.shown())
+        return self._bodies
 
     @property
     def tabs(self) -> TabRow:
@@ -87,15 +102,24 @@ class ResultPane(Pane):
 
     @property
     def response(self) -> JsonView:
-        return self.query_one(JsonView)
+        return self.complete()[0]
 
     @property
     def logs(self) -> LogView:
-        return self.query_one(LogView)
+        return self.complete()[2]
 
     @property
     def report(self) -> ReportView:
-        return self.query_one(ReportView)
+        return self.complete()[1]
+
+    @property
+    def filtered(self) -> bool:
+        """Lines of the log are left out."""
+        return self._bodies is not None and self.logs.shown is not None
+
+    def is_response(self, widget: Widget) -> bool:
+        """It is what shows the answer."""
+        return self._bodies is not None and widget is self.response
 
     @property
     def body(self) -> Widget:
@@ -127,15 +151,21 @@ class ResultPane(Pane):
         """Show the desk's run."""
         self._turn = turn
         shown = self._desk.shown()
-        self._show_answer(shown)
-        self._show_log(shown)
-        self._show_report(shown)
+        if shown is not None or self._bodies is not None:
+            self._show_run(shown)
         self._show_tabs(shown)
         self._place_bodies(shown)
         self._frame(shown)
 
+    def _show_run(self, shown: Shown | None) -> None:
+        self._show_answer(shown)
+        self._show_log(shown)
+        self._show_report(shown)
+
     def log_grown(self) -> None:
         """The log of the shown run may have more lines."""
+        if self._bodies is None and self._desk.shown() is None:
+            return
         self._show_log(self._desk.shown())
         self.logs.grown()
         self._show_tabs(self._desk.shown())
@@ -158,6 +188,8 @@ class ResultPane(Pane):
             self.logs.load(entries, growing=shown is not None and shown.live is not None)
 
     def _show_report(self, shown: Shown | None) -> None:
+        from workbench.tui.report_rows import ended_rows, live_rows  # with what shows them
+
         desk = self._desk
         glyphs = signs(self)
         if shown is None:
@@ -212,12 +244,14 @@ class ResultPane(Pane):
         show_left = self.tab is not Tab.LOGS or self.beside
         left = Tab.RESPONSE if self.tab is Tab.LOGS else self.tab
         self.hint.display = waiting and show_left
+        if self.hint.display:
+            self._show_hint(shown)
+        if self._bodies is None and waiting and not self.beside and self.tab is not Tab.LOGS:
+            return  # the hint is all there is
         self.response.display = not waiting and show_left and left is Tab.RESPONSE
         self.report.display = not waiting and show_left and left is Tab.REPORT
         self.logs.display = self.tab is Tab.LOGS or self.beside
         self.query_one(Divider).display = self.beside
-        if self.hint.display:
-            self._show_hint(shown)
 
     def _show_hint(self, shown: Shown | None) -> None:
         drawn, glyphs, desk = ink(self), signs(self), self._desk

@@ -197,7 +197,7 @@ class FunctionsView(Widget):
             pager=desk.terminal.pager is not None,
             zoomed=self.zoomed,
             found=self.searching,
-            filtered=self.result.logs.shown is not None,
+            filtered=self.result.filtered,
         )
 
     @property
@@ -302,7 +302,7 @@ class FunctionsView(Widget):
             self.post_message(self.RunPicked())
 
     def on_virtual_list_moved(self, event: VirtualList.Moved) -> None:
-        if event.list is self.result.response:
+        if self.result.is_response(event.list):
             self.result.show(self._turn)
 
     def on_virtual_list_opened(self, event: VirtualList.Opened) -> None:
