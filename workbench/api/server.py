@@ -144,6 +144,7 @@ class Endpoint:
             origin=Origin.API,
             client_context=call.client_context,
             trace_id=call.trace_id,
+            cold=call.cold,
         )
         if call.kind is wire.InvocationType.DRY_RUN:
             self._workbench.invocations.check(asked)

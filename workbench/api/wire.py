@@ -78,6 +78,8 @@ class InvokeCall:
     """JSON in one line, ASCII only: it becomes a header."""
     trace_id: str | None
     """`Root=…` first; `None` when none came, or one that X-Ray would not take."""
+    cold: bool = False
+    """It is to have a new environment. Ours: X-Workbench-Cold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ def parse_call(method: str, raw_target: str, headers: Mapping[str, str]) -> Invo
         is LogType.TAIL,
         client_context=None if context is None else parse_client_context(context),
         trace_id=parse_trace_id(headers.get("x-amzn-trace-id", "")),
+        cold=parse_cold(headers.get("x-workbench-cold", "false")),
     )
 
 
@@ -204,6 +207,16 @@ def parse_client_context(text: str) -> bytes:
             "Client context must be a valid Base64-encoded JSON object."
         ) from None
     return line
+
+
+def parse_cold(text: str) -> bool:
+    """X-Workbench-Cold: `true` or `false`."""
+    known = {"true": True, "false": False}.get(text.strip().lower())
+    if known is None:
+        raise InvalidParameter(
+            f"X-Workbench-Cold is true or false, not {text!r:.40}.", parameter="X-Workbench-Cold"
+        )
+    return known
 
 
 def parse_trace_id(header: str) -> str | None:

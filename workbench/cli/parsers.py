@@ -75,7 +75,7 @@ def make_parser() -> _Parser:
     add_common(parser, default=None)
     parser.set_defaults(module=None)
     commands = Commands(parser)
-    for add in (_run_commands, _look_commands, _make_commands, _care_commands):
+    for add in (_run_commands, _look_commands, _hand_commands, _make_commands, _care_commands):
         add(commands)
     return parser
 
@@ -125,6 +125,7 @@ def _run_commands(commands: Commands) -> None:
             "invoke hello -e world",
             """invoke orders --payload '{"sku": "A-1"}'""",
             "invoke orders --payload @order.json --json",
+            "invoke orders -e small --cold",
             "invoke orders:live --payload - < order.json",
         ),
     )
@@ -136,6 +137,10 @@ def _run_commands(commands: Commands) -> None:
         "--client-context",
         metavar="JSON|@FILE",
         help="a JSON object that the handler finds in its context",
+    )
+
+    invoke.add_argument(
+        "--cold", action="store_true", help="in a new environment, made for this one run"
     )
 
     replay = commands.add(
@@ -226,6 +231,34 @@ def _look_commands(commands: Commands) -> None:
         "ps",
         "List the execution environments of every workbench that runs on this project.",
         examples=("ps", "ps --json"),
+    )
+
+
+def _hand_commands(commands: Commands) -> None:
+    warm = commands.add(
+        "warm",
+        "See that a function has idle environments, in every workbench that runs on this project.",
+        examples=("warm orders 4",),
+    )
+    warm.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+    warm.add_argument(
+        "count", metavar="N", type=_positive, nargs="?", default=1, help="how many (default: 1)"
+    )
+
+    drain = commands.add(
+        "drain",
+        "Let a function's environments go: idle ones now, busy ones when they are done.",
+        examples=("drain orders",),
+    )
+    drain.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+
+    recycle = commands.add(
+        "recycle",
+        "Replace environments by new ones: those of a function, or a single one.",
+        examples=("recycle orders", "recycle 3f2a1b7c"),
+    )
+    recycle.add_argument(
+        "what", metavar="FUNCTION|ENVIRONMENT", help="8 characters of an environment's id do"
     )
 
 

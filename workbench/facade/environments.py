@@ -13,7 +13,7 @@ from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
 from workbench.model.environment import EnvironmentSnapshot
-from workbench.model.names import FunctionName, RuntimeName
+from workbench.model.names import EnvironmentId, FunctionName, RuntimeName
 from workbench.model.telemetry import EngineStatus
 from workbench.model.version import Version
 from workbench.store.history import History
@@ -65,6 +65,31 @@ class Environments:
     async def all(self) -> tuple[EnvironmentSnapshot, ...]:
         """Those of every workbench that lives and works on this project."""
         return await self._history.environments()
+
+    async def start_idle(self, name: FunctionName, count: int) -> tuple[EnvironmentId, ...]:
+        """See that `count` environments are idle; those that are still to come. See `Upkeep`."""
+        version = await self._reload.current(name)
+        engine = await self._keeper.ready()
+        return engine.scheduler.warm(version, count)
+
+    def drain(self, name: FunctionName) -> None:
+        """See `Upkeep`. Raises `FunctionNotFound`."""
+        self._registry.entry(name)
+        if self._keeper.engine is not None:
+            self._keeper.engine.scheduler.drain(name)
+
+    def replace(
+        self, *, function: FunctionName | None, environment: str | None
+    ) -> tuple[tuple[EnvironmentId, ...], tuple[EnvironmentId, ...]]:
+        """The old ones, and the new ones, which are started. See `Upkeep`."""
+        engine = self._keeper.engine
+        if engine is None:
+            return (), ()
+        return engine.scheduler.recycle(
+            lambda each, name: (
+                name == function or (environment is not None and each.startswith(environment))
+            )
+        )
 
     async def prepare(self, name: FunctionName) -> Version:
         """Make a function ready to be invoked: image, dependencies, code. Progress is telemetry.

@@ -25,9 +25,11 @@ class Instances:
         self._state = state
         self._clock = clock
 
-    def announce(self, *, address: str) -> None:
-        """Tell the others where this one's endpoint listens."""
-        self._own.announce(address=address)
+    def announce(
+        self, *, address: str | None = None, control: str | None = None, token: str | None = None
+    ) -> None:
+        """Tell the others where this one's endpoint listens, and where it takes orders and from whom."""
+        self._own.announce(address=address, control=control, token=token)
 
     async def others(self) -> tuple[InstanceInfo, ...]:
         """Those that run beside this one, oldest first."""

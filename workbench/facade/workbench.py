@@ -19,6 +19,7 @@ from workbench.values import dataclass
 
 if TYPE_CHECKING:
     from workbench.facade.replay import Replay
+from workbench.facade.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,11 @@ class Workbench:
         from workbench.facade.replay import Replay  # the screen does without it
 
         return Replay(catalog=self.catalog, events=self.events, invocations=self.invocations)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Environments started, drained and replaced by hand."""
+        return Upkeep(environments=self.environments, bus=self.bus)
 
     def subscribe(
         self, *, capacity: int = 10_000, kinds: Collection[type[Telemetry]] | None = None

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -48,6 +48,10 @@ class InstanceInfo:
     """Where its Lambda endpoint listens, `http://127.0.0.1:9100`; `None`: it has none."""
     engine: str | None = None
     """`docker` or `process`; `None` while that is not known."""
+    control: str | None = None
+    """Where it takes orders, `http://127.0.0.1:9101`; `None`: it takes none."""
+    token: str | None = field(default=None, repr=False)
+    """What an order must show: only this user can read it here."""
 
 
 class Instance:
@@ -95,17 +99,17 @@ class Instance:
             if not published:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def announce(self, *, address: str | None = None, engine: str | None = None) -> None:
+    def announce(self, **known: str | None) -> None:
         """Tell the others what is known of it by now. What is not given stays as it was."""
-        self.info = replace(
-            self.info, address=address or self.info.address, engine=engine or self.info.engine
-        )
+        given = {name: value for name, value in known.items() if value is not None}
+        self.info = replace(self.info, **given)  # type: ignore[arg-type] # its own texts
         if not self._published:
             return
         content = asdict(self.info) | {"started_at": self.info.started_at.isoformat()}
         target = self.lock.with_suffix(".json")
         draft = target.with_suffix(".json.new")
         with contextlib.suppress(OSError):  # a full disk: it is not listed, and works
+            draft.touch(mode=0o600)
             draft.write_text(json.dumps(content), encoding="utf-8")
             draft.replace(target)
 
@@ -199,6 +203,8 @@ def _read(path: Path) -> InstanceInfo | None:
             kind=InstanceKind(content["kind"]),
             address=_text(content.get("address")),
             engine=_text(content.get("engine")),
+            control=_text(content.get("control")),
+            token=_text(content.get("token")),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

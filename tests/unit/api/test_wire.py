@@ -391,3 +391,17 @@ def check_sound(call: wire.InvokeCall) -> None:
         assert call.trace_id.isascii()
         assert call.trace_id.isprintable()
         assert wire.parse_trace_id(call.trace_id) == call.trace_id
+
+
+# --- ours -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "cold"), [("true", True), (" TRUE ", True), ("false", False)])
+def test_a_new_environment_is_asked_for_in_words(text: str, *, cold: bool) -> None:
+    assert wire.parse_cold(text) is cold
+
+
+@pytest.mark.parametrize("text", ["", "1", "yes", "cold", "true, true", "\x00"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(InvalidParameter, match="X-Workbench-Cold is true or false"):
+        wire.parse_cold(text)

@@ -60,6 +60,7 @@ async def _request(workbench: Workbench, arguments: Namespace) -> InvokeRequest:
         origin=Origin.CLI,
         event=arguments.event,
         client_context=arguments.client_context,
+        cold=arguments.cold,
     )
 
 

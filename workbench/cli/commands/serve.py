@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 
+from workbench.api.control import ControlEndpoint
 from workbench.api.server import Endpoint
 from workbench.cli.exits import Exit
 from workbench.cli.narration import narrated
@@ -22,7 +23,10 @@ async def run(arguments: Namespace, output: Output) -> int:
         narrated(workbench, output),
     ):
         await workbench.environments.wait_engine()
-        async with Endpoint(workbench).open(arguments.port) as address:
+        async with (
+            ControlEndpoint(workbench).open(),
+            Endpoint(workbench).open(arguments.port) as address,
+        ):
             workbench.instances.announce(address=address)
             if output.json:
                 output.object({"address": address})

@@ -60,10 +60,12 @@ async def _provide_engine(workbench: Workbench, output: Output, *, required: boo
 
 async def _screen(workbench: Workbench) -> Exit:
     with loading():
-        from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
+        from workbench.api.control import ControlEndpoint
+    from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
 
     with ended_with_terminal(sys.stdin):
-        await WorkbenchApp(workbench).run_async()
+        async with ControlEndpoint(workbench).open():
+            await WorkbenchApp(workbench).run_async()
     return Exit.SUCCESS
 
 
