@@ -194,8 +194,12 @@ static void open_figures(void) {
 static void emit_figures(void) {
     long long cpu = number_in(cpu_usage, "usage_usec ");
     cpu = cpu >= 0 ? cpu * 1000 : number_in(cpu_usage, NULL);
-    emit_text('M', "peak=%lld now=%lld oom=%lld cpu=%lld", number_in(memory_peak, NULL),
-              number_in(memory_now, NULL), number_in(memory_events, "oom_kill "), cpu);
+    const long long figures[] = {number_in(memory_peak, NULL), number_in(memory_now, NULL),
+                                 number_in(memory_events, "oom_kill "), cpu};
+    uint8_t payload[sizeof figures]; /* big-endian, 8 bytes each */
+    for (size_t i = 0; i < sizeof payload; i++)
+        payload[i] = (uint8_t)((unsigned long long)figures[i / 8] >> (56 - 8 * (i % 8)));
+    emit('M', 0, 0, payload, sizeof payload);
 }
 
 /* --- logs --------------------------------------------------------------------------------- */

@@ -290,6 +290,8 @@ class Channel(asyncio.Protocol):
 
     def _take(self, read: Frame) -> None:
         match read.kind:
+            case FrameType.MEASURED:  # before every DATA, so these two are looked for first
+                self._listener.on_figures(figures(read))
             case FrameType.OPEN:
                 self._take_open(read)
             case FrameType.DATA | FrameType.CLOSE | FrameType.ACKNOWLEDGED:
@@ -318,8 +320,6 @@ class Channel(asyncio.Protocol):
 
     def _take_news(self, read: Frame) -> None:
         match read.kind:
-            case FrameType.MEASURED:
-                self._listener.on_figures(figures(read))
             case FrameType.LOG:
                 self._listener.on_log(*log_chunk(read))
             case FrameType.EXITED:

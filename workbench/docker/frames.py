@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from typing import NamedTuple
 
 from workbench.model.container import Figures, LogStream, RuntimeExit, RuntimeStart
 from workbench.values import dataclass
@@ -23,6 +24,8 @@ PROTOCOL = 1
 
 _STAMP = struct.Struct(">Q")
 _COUNT = struct.Struct(">I")
+_FIGURES = struct.Struct(">4q")
+_HEADER_BYTES = HEADER.size
 _STREAMS = (LogStream.STDOUT, LogStream.STDERR, LogStream.FRAMED)
 
 
@@ -49,8 +52,7 @@ class BadFrame(Exception):
     """The other end does not keep to the protocol; nothing after this can be trusted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame."""
 
     kind: int
@@ -63,24 +65,24 @@ class FrameReader:
     """Bytes in, frames out."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Complete frames. Raises `BadFrame` for a length that no supervisor sends."""
-        self._buffer += data
-        at, end = 0, len(self._buffer)
+        rest = self._rest + data if self._rest else data
+        at, end = 0, len(rest)
         try:
-            while end - at >= HEADER.size:
-                kind, detail, connection, length = HEADER.unpack_from(self._buffer, at)
+            while end - at >= _HEADER_BYTES:
+                kind, detail, connection, length = HEADER.unpack_from(rest, at)
                 if length > MAX_PAYLOAD:
                     raise BadFrame(f"a frame of {length} bytes")
-                body = at + HEADER.size
+                body = at + _HEADER_BYTES
                 if end - body < length:
                     break
                 at = body + length
-                yield Frame(kind, detail, connection, bytes(self._buffer[body:at]))
+                yield Frame(kind, detail, connection, rest[body:at])
         finally:
-            del self._buffer[:at]
+            self._rest = rest[at:]
 
 
 def frame(kind: FrameType, payload: bytes = b"", *, detail: int = 0, connection: int = 0) -> bytes:
@@ -136,14 +138,15 @@ def log_chunk(read: Frame) -> tuple[LogStream, int, bytes]:
 
 
 def figures(read: Frame) -> Figures:
-    """A MEASURED frame: `peak=… now=… oom=… cpu=…`, -1 where the kernel does not say."""
-    numbers = _numbers(read)
-    known = {name: None if value < 0 else value for name, value in numbers.items()}
+    """A MEASURED frame: peak, now, oom, cpu; -1 where the kernel does not say."""
+    if len(read.payload) != _FIGURES.size:
+        raise BadFrame("figures that are none")
+    peak, now, oom, cpu = _FIGURES.unpack(read.payload)
     return Figures(
-        peak_bytes=known.get("peak"),
-        current_bytes=known.get("now"),
-        oom_kills=known.get("oom"),
-        cpu_ns=known.get("cpu"),
+        peak_bytes=None if peak < 0 else peak,
+        current_bytes=None if now < 0 else now,
+        oom_kills=None if oom < 0 else oom,
+        cpu_ns=None if cpu < 0 else cpu,
     )
 
 

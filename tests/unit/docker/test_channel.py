@@ -142,7 +142,7 @@ payloads = st.one_of(
         [
             b"protocol=1",
             b"code=0 signal=0 core=0 error=0",
-            b"peak=1 now=1 oom=0 cpu=1",
+            struct.pack(">4q", 1, 1, 0, 1),
             struct.pack(">I", 2**32 - 1),
             struct.pack(">Q", 1) + b"log",
         ]
