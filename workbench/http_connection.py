@@ -29,7 +29,18 @@ _STATUS_LINES = {
 }
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GARBAGE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_CLOSE = "Connection: close\r\n"
+_KEEP = "Connection: keep-alive\r\n"
 _CONTROLS = dict.fromkeys((*range(32), 127), " ")
+_NAMES = {
+    name.encode(): name.lower()
+    for name in (
+        *("Host", "Accept", "Accept-Encoding", "Connection", "User-Agent", "Expect"),
+        *("Content-Length", "Content-Type", "Transfer-Encoding", "Authorization"),
+        *("X-Amz-Date", "X-Amz-Invocation-Type", "X-Amz-Log-Type", "X-Amzn-Trace-Id"),
+    )
+}
+"""Those nearly every request has, as nearly every client writes them."""
 _FRAMING = ("content-length", "transfer-encoding")
 
 
@@ -204,8 +215,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._next is not None:  # else a trailer: nobody has asked for any
             self._head_bytes += len(name) + len(value)
-            text = value.decode("utf-8", "surrogateescape")
-            self._next.headers.setdefault(name.decode("latin-1").lower(), text)
+            known = _NAMES.get(name) or name.decode("latin-1").lower()
+            self._next.headers.setdefault(known, value.decode("utf-8", "surrogateescape"))
 
     def on_headers_complete(self) -> None:
         exchange, self._next = self._next, None
@@ -307,15 +318,9 @@ class Connection(asyncio.Protocol):
         exchange.answered = True
         if exchange.continues:
             exchange.last = True  # nobody knows whether the body will come
-        parts = [_STATUS_LINES[status], fields]
-        if status != HTTPStatus.NO_CONTENT:
-            parts.append(f"Content-Length: {len(body)}\r\n")
-        if exchange.last:
-            parts.append("Connection: close\r\n")
-        elif exchange.keeps:
-            parts.append("Connection: keep-alive\r\n")
-        parts.append("\r\n")
-        head = "".join(parts).encode("utf-8", "replace")
+        length = "" if status == 204 else f"Content-Length: {len(body)}\r\n"
+        stay = _CLOSE if exchange.last else _KEEP if exchange.keeps else ""
+        head = f"{_STATUS_LINES[status]}{fields}{length}{stay}\r\n".encode("utf-8", "replace")
         if exchange.method == "HEAD" or not body:
             self._transport.write(head)
         elif len(body) <= _JOINED_BYTES:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from workbench.errors import AccessDenied
 
@@ -28,7 +29,12 @@ def check_caller(headers: Mapping[str, str]) -> None:
     if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
         raise AccessDenied("Web pages may not call this endpoint.")
     host = headers.get("host")
-    if host is not None and not _LOOPBACK_HOST.fullmatch(host):
+    if host is not None and not _is_loopback(host):
         raise AccessDenied(
             "This endpoint answers to localhost and 127.0.0.1 only, whatever else leads here."
         )
+
+
+@lru_cache(maxsize=64)  # a client says the same with each request
+def _is_loopback(host: str) -> bool:
+    return _LOOPBACK_HOST.fullmatch(host) is not None

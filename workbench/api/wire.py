@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
 
@@ -127,6 +128,7 @@ def parse_call(method: str, raw_target: str, headers: Mapping[str, str]) -> Invo
     )
 
 
+@lru_cache(maxsize=256)  # clients name the same few functions again and again
 def parse_target(name: str, query: str) -> Target:
     """The function a request names, in its path and its query together."""
     named = _parse_name(name)

@@ -70,9 +70,11 @@ class EnvironmentLog:
         ended: so is the runtime; half a record is all there will be of it.
         """
         for stream, lines in self._lines.items():
-            for text in lines.flush():
-                self._add(at, stream, text)
-        self._add_framed(self._frames.flush(ended=ended), int(at.timestamp() * 1_000_000))
+            if lines.pending:
+                for text in lines.flush():
+                    self._add(at, stream, text)
+        if ended or self._frames.pending:
+            self._add_framed(self._frames.flush(ended=ended), int(at.timestamp() * 1_000_000))
 
     def platform(self, text: str, at: datetime) -> None:
         """A line of ours."""

@@ -33,6 +33,11 @@ class LineSplitter:
             del self._rest[:at]
         return texts
 
+    @property
+    def pending(self) -> bool:
+        """Something stands without a line end."""
+        return bool(self._rest)
+
     def flush(self) -> list[str]:
         """What stands without a line end yet."""
         rest = bytes(self._rest)
@@ -120,6 +125,11 @@ class FrameSplitter:
                     del self._rest[: _FRAME_HEADER + size]
                     found += self._record(kind, stamp, message)
         return found
+
+    @property
+    def pending(self) -> bool:
+        """Something that is no record stands without a line end."""
+        return self._lines.pending
 
     def flush(self, *, ended: bool) -> list[FramedText]:
         """What stands without a line end; when its writer has `ended`, also half a record."""

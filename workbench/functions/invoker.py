@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import uuid
+import os
+from datetime import datetime
 
 from workbench.clock import Clock
 from workbench.engine.run import Run
@@ -58,10 +59,11 @@ class Invoker:
     def _accept(self, engine: OpenEngine, version: Version, request: InvokeRequest) -> Run:
         if request.memory_mb is not None:
             version = with_memory(version, request.memory_mb)
+        now = self._clock.now()
         return engine.scheduler.invoke(
             version,
-            self._acceptance(request, version),
-            trace_id=request.trace_id or self._new_trace_id(),
+            self._acceptance(request, version, now),
+            trace_id=request.trace_id or _new_trace_id(now),
             client_context=request.client_context,
             cold=request.cold,
         )
@@ -94,26 +96,33 @@ class Invoker:
         if target.qualifier not in (None, LATEST):
             raise FunctionNotFound(target.name, qualifier=target.qualifier)
 
-    def _acceptance(self, request: InvokeRequest, version: Version) -> Acceptance:
+    def _acceptance(self, request: InvokeRequest, version: Version, now: datetime) -> Acceptance:
         configuration = version.configuration
         return Acceptance(
-            request_id=RequestId(str(uuid.uuid4())),
+            request_id=new_request_id(),
             target=request.target,
             function=version.name,
             version=version.version,
             origin=request.origin,
             event=request.event,
-            accepted_at=self._clock.now(),
+            accepted_at=now,
             payload=request.payload,
             code_digest=version.code.digest,
             memory_mb=configuration.memory_mb,
             timeout_s=configuration.timeout_s,
         )
 
-    def _new_trace_id(self) -> str:
-        """Source: X-Ray, "Tracing header": epoch seconds and 96 random bits, both hex."""
-        epoch = int(self._clock.now().timestamp())
-        return f"Root=1-{epoch:08x}-{uuid.uuid4().hex[:24]};Sampled=0"
+
+def new_request_id() -> RequestId:
+    """A UUID of version 4, as `uuid` writes it, in a third of the time."""
+    bits = int.from_bytes(os.urandom(16)) & ~(0xF << 76 | 0x3 << 62) | 4 << 76 | 2 << 62
+    text = f"{bits:032x}"
+    return RequestId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def _new_trace_id(now: datetime) -> str:
+    """Source: X-Ray, "Tracing header": epoch seconds and 96 random bits, both hex."""
+    return f"Root=1-{int(now.timestamp()):08x}-{os.urandom(12).hex()};Sampled=0"
 
 
 def check_json(payload: bytes) -> None:
