@@ -14,7 +14,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from workbench.model.container import Figures, LogStream, RuntimeExit, RuntimeStart
-from workbench.values import dataclass
 
 HEADER = struct.Struct(">BBHI")
 MAX_PAYLOAD = 1024 * 1024
