@@ -49,12 +49,14 @@ def _measure(project: Path) -> list[Figure]:
         _say("cold starts")
         figures += starts.cold(served, _image())
         _say("warm invocations")
-        figures += latency.warm(served, "echo", echo_port)
+        figures += latency.warm(served, "echo", echo_port, _image())
         _say("reloads")
         figures += starts.reload(served, "echo", _image())
         _say("throughput")
-        figures += latency.throughput(served, "echo", echo_port)
-        figures += starts.memory(served, environments=starts.RUNS + 8, echo_pid=echo_pid)
+        figures += latency.throughput(served, "echo", _image())
+        figures += starts.memory(
+            served, environments=starts.RUNS + max(latency.CLIENTS), echo_pid=echo_pid
+        )
     _say("first paint")
     return figures + starts.first_paint(project)
 

@@ -6,12 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks.figures import Figure, median, percentile
 from benchmarks.http_client import Client, function_path
 from benchmarks.load import BODY, per_second
+from benchmarks.prototype import prototype
 from benchmarks.served import Served
 
+CLIENTS = (1, 4, 8, 16)
+PROTOTYPE = "bare Runtime API"
 RUNS = 1000
 BLOCK = 50
 SECONDS = 4.0
@@ -30,22 +34,35 @@ def echo_server() -> Iterator[tuple[int, int]]:
         process.wait(timeout=10)
 
 
-def warm(served: Served, function: str, echo_port: int) -> list[Figure]:
-    """One client, keep-alive; ours and the yardstick in turns of 50."""
+def warm(served: Served, function: str, echo_port: int, image: str) -> list[Figure]:
+    """One client, keep-alive; ours and the yardsticks in turns of 50."""
     ours: list[float] = []
     bare: list[float] = []
+    least: list[float] = []
+    ours_us: list[float] = []
     path = function_path(function)
-    with Client(served.host, served.port) as client, Client("127.0.0.1", echo_port) as echo:
+    with (
+        prototype(image, served.project / function, containers=1) as port,
+        Client(served.host, served.port) as client,
+        Client("127.0.0.1", echo_port) as echo,
+        Client("127.0.0.1", port) as runtime_api,
+    ):
         for _ in range(100):
             client.timed_post(path, BODY)
             echo.timed_post("/", BODY)
+            runtime_api.timed_post(path, BODY)
         while len(ours) < RUNS:
+            before_us = processor_us(served.pid)
             ours += [client.timed_post(path, BODY) for _ in range(BLOCK)]
+            ours_us.append((processor_us(served.pid) - before_us) / BLOCK)
             bare += [echo.timed_post("/", BODY) for _ in range(BLOCK)]
+            least += [runtime_api.timed_post(path, BODY) for _ in range(BLOCK)]
     yardstick = "bare aiohttp echo"
     p99 = percentile(ours, 0.99)
     return [
         median("warm invoke, p50", ours, against=(yardstick, bare), target="under 1 ms"),
+        median("warm invoke, p50, once more", ours, against=(PROTOTYPE, least)),
+        median("processor time of the workbench", ours_us, unit="µs"),
         Figure(
             name="warm invoke, p99",
             unit="ms",
@@ -59,26 +76,35 @@ def warm(served: Served, function: str, echo_port: int) -> list[Figure]:
     ]
 
 
-def throughput(served: Served, function: str, echo_port: int) -> list[Figure]:
-    """Invocations per second with 1, 4 and 8 clients, each a process."""
+def throughput(served: Served, function: str, image: str) -> list[Figure]:
+    """Invocations per second, each client a process; ours and the yardstick in turns."""
     path = function_path(function)
     figures = []
-    for clients in (1, 4, 8):
-        per_second(served.host, served.port, path, clients=clients, seconds=1.0)  # scale out first
-        ours = [
-            per_second(served.host, served.port, path, clients=clients, seconds=SECONDS)
-            for _ in range(3)
-        ]
-        bare = [
-            per_second("127.0.0.1", echo_port, "/", clients=clients, seconds=SECONDS / 2)
-            for _ in range(3)
-        ]
+    for clients in CLIENTS:
+        ours: list[float] = []
+        bare: list[float] = []
+        with prototype(image, served.project / function, containers=clients) as port:
+            ports = ((served.port, ours), (port, bare))
+            for at, _ in ports:  # scale out first
+                per_second("127.0.0.1", at, path, clients=clients, seconds=1.0)
+            for _ in range(3):
+                for at, found in ports:
+                    found.append(
+                        per_second("127.0.0.1", at, path, clients=clients, seconds=SECONDS)
+                    )
         figures.append(
             median(
                 f"invocations, {clients} client{'s' if clients > 1 else ''}",
                 ours,
                 unit="/s",
-                against=("bare aiohttp echo", bare),
+                against=(PROTOTYPE, bare),
+                target="at least 0.7 times the yardstick",
             )
         )
     return figures
+
+
+def processor_us(pid: int) -> float:
+    """What all threads of a process have used so far, in microseconds."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((each / "schedstat").read_text().split()[0]) for each in threads) / 1000

@@ -1,0 +1,72 @@
+"""The yardstick for invocations, with containers of the image that is measured. See `prototype_server`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.served import MEMORY_MB
+
+LABEL = "workbench.benchmark"
+
+_VARIABLES = {
+    "_HANDLER": "app.handler",
+    "AWS_LAMBDA_FUNCTION_NAME": "echo",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/echo",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "benchmark",
+    "AWS_REGION": "us-east-1",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "PYTHONPATH": "/var/runtime",
+}
+
+
+@contextmanager
+def prototype(image: str, folder: Path, *, containers: int) -> Iterator[int]:
+    """Its port while the context is open; `folder` is the function's, `containers` serve it."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.prototype_server"], stdout=subprocess.PIPE, text=True
+    )
+    ours = f"{LABEL}={os.getpid()}-{uuid.uuid4().hex[:8]}"
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        for _ in range(containers):
+            _start(image, folder, port, ours)
+        yield port
+    finally:
+        _remove(ours)
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def _start(image: str, folder: Path, port: int, label: str) -> None:
+    variables = _VARIABLES | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+    subprocess.run(
+        [
+            *("docker", "run", "--detach", "--rm", "--network", "host", "--label", label),
+            *("--cpus", "1", "--memory", f"{MEMORY_MB}m", "--read-only"),
+            *("--volume", f"{folder}:/var/task:ro", "--entrypoint", "/var/runtime/bootstrap"),
+            *(word for name, value in variables.items() for word in ("--env", f"{name}={value}")),
+            image,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _remove(label: str) -> None:
+    listed = subprocess.run(
+        ["docker", "ps", "--quiet", "--filter", f"label={label}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    if names := listed.stdout.split():
+        subprocess.run(["docker", "kill", *names], check=True, stdout=subprocess.DEVNULL)
