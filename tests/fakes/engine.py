@@ -122,6 +122,7 @@ async def open_engine(
     settings: Settings | None = None,
     clock: LoopClock | None = None,
     stem_cells: bool = False,
+    memory_budget_mb: int | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine while the context is open. Leaving it shuts it down, and checks that nothing leaks:
     no task, no timer, no container, no invocation without its end, no fault that nobody expected.
@@ -141,11 +142,10 @@ async def open_engine(
         bus=bus,
         clock=clock,
         settings=settings,
-        starts=asyncio.Semaphore(settings.limits.parallel_starts),
         labels=labels,
         stems=stems if stem_cells else None,
     )
-    scheduler = Scheduler(surroundings)
+    scheduler = Scheduler(surroundings, memory_budget_mb=memory_budget_mb)
     with bus.subscribe(capacity=None) as feed:
         engine = Engine(
             clock=clock,
@@ -165,6 +165,8 @@ async def open_engine(
         assert scheduler.in_progress == 0
         assert scheduler._pool._shelves == {}
         assert scheduler._ledger.total == 0
+        assert scheduler._pool.starts.held_mb == 0
+        assert scheduler._pool.starts.in_line == ()
         assert journal.broken == []
         assert journal.unfinished == []
         assert asyncio.all_tasks() - others == set(), "tasks are left"

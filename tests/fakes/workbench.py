@@ -228,7 +228,6 @@ async def fake_house(
             bus=bus,
             clock=clock,
             settings=settings,
-            starts=asyncio.Semaphore(settings.limits.parallel_starts),
             labels=(),
         )
 

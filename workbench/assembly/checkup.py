@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.assembly.site import Site
+from workbench.config.capacity import budget_mb, too_many
 from workbench.config.locations import cache_folder, host_id
 from workbench.errors import DriverError
 from workbench.facade.doctor import Say
@@ -35,7 +36,12 @@ async def provide_engine(site: Site, say: Say) -> None:
 
 async def examine(site: Site, registry: Registry) -> tuple[Finding, ...]:
     """See `facade.doctor.Doctor.examine`."""
-    return (*await _engine(site, registry), *await _history(site), _project(registry))
+    return (
+        *await _engine(site, registry),
+        _concurrency(site, registry),
+        *await _history(site),
+        _project(registry),
+    )
 
 
 async def mend(site: Site, fixes: tuple[str, ...], say: Say) -> Mapping[str, DriverError]:
@@ -125,6 +131,27 @@ async def _history(site: Site) -> tuple[Finding, ...]:
         Finding(
             subject="history", health=Health.GOOD, detail=f"{size / 1024 / 1024:.1f} MB on disk"
         ),
+    )
+
+
+def _concurrency(site: Site, registry: Registry) -> Finding:
+    """What runs at a time, and what there is memory for."""
+    functions = [entry.function for entry in registry.entries]
+    budget, shares = budget_mb(site.settings), site.ledger.shares
+    detail = (
+        f"{shares.limit:,} at a time, {shares.unreserved:,} of them unreserved; "
+        f"{budget:,} MB for containers"
+    )
+    excess = too_many(shares.limit, functions, budget)
+    if excess is None:
+        return Finding(subject="concurrency", health=Health.GOOD, detail=detail)
+    return Finding(
+        subject="concurrency",
+        health=Health.WARNING,
+        detail=detail,
+        cause=excess,
+        remedy="Set concurrency in [account] of workbench.toml to what fits, or leave it: whoever "
+        "finds no memory waits for it.",
     )
 
 

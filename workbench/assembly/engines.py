@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING
 
 from workbench.assembly.site import Site
 from workbench.config.locations import cache_folder, host_id, runtime_folder
+from workbench.config.machine import memory_mb
 from workbench.errors import DriverError, EngineUnreachable
 from workbench.functions.keeper import OpenEngine
 from workbench.model.names import FunctionName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import EngineKind
+from workbench.model.starts import default_budget_mb
 from workbench.model.version import Image
 from workbench.ports import ContainerDriver
 from workbench.store.instances import lock_is_held
@@ -66,7 +69,7 @@ async def _process_engine(site: Site) -> AsyncIterator[OpenEngine]:
         clock=site.clock,
         timeouts=site.settings.timeouts,
     )
-    async with driver.open(), _scheduler(site, driver) as scheduler:
+    async with driver.open(), _scheduler(site, driver, machine_mb=memory_mb()) as scheduler:
         yield OpenEngine(
             kind="process",
             version=f"{platform.system()} {platform.release()}",
@@ -135,7 +138,10 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
                     driver, clock=site.clock, settings=site.settings.stem, labels=site.labels
                 ).open()
             )
-        scheduler = await stack.enter_async_context(_scheduler(site, driver, stems))
+        machine_mb = await _engine_memory_mb(client)
+        scheduler = await stack.enter_async_context(
+            _scheduler(site, driver, stems, machine_mb=machine_mb)
+        )
         yield OpenEngine(
             kind="docker",
             version=str(version.get("Version", "unknown")),
@@ -145,6 +151,18 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
             dependencies=dependencies,
             presence=DockerPresence(client),
         )
+
+
+async def _engine_memory_mb(client: EngineClient) -> int:
+    """Memory of the machine that containers run on: this one, or wherever the engine is."""
+    if sys.platform == "linux" and str(client.api.base_url).startswith(_SOCKET):
+        return memory_mb()  # asking takes 10 ms that a first invocation need not wait
+    info = await client.call(client.api.info)
+    return int(info["MemTotal"]) // (1024 * 1024)
+
+
+_SOCKET = "http+docker://"
+"""How the engine's client writes the address of a unix socket."""
 
 
 class _SupervisedImages:
@@ -188,7 +206,7 @@ _ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64"}
 
 
 def _scheduler(
-    site: Site, driver: ContainerDriver, stems: StemCells | None = None
+    site: Site, driver: ContainerDriver, stems: StemCells | None = None, *, machine_mb: int
 ) -> AbstractAsyncContextManager[Scheduler]:
     from workbench.engine.environment import Surroundings  # 30 ms that `ls` does not wait for
     from workbench.engine.scheduler import Scheduler
@@ -202,11 +220,11 @@ def _scheduler(
             bus=site.bus,
             clock=site.clock,
             settings=site.settings,
-            starts=asyncio.Semaphore(site.settings.limits.parallel_starts),
             labels=site.labels,
             stems=stems,
         ),
         ledger=site.ledger,
+        memory_budget_mb=site.settings.limits.memory_budget_mb or default_budget_mb(machine_mb),
     ).open()
 
 

@@ -6,7 +6,7 @@ Invariant: the narration never waits for anyone but the terminal, and says how m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from workbench.cli.output import Output
 from workbench.clock import Clock, SystemClock
 from workbench.facade.workbench import Workbench
 from workbench.model.container import LogStream
+from workbench.model.function import Problem, Severity
 from workbench.model.invocation import LogEntry
 from workbench.model.telemetry import (
     BuildBroke,
@@ -27,6 +28,7 @@ from workbench.model.telemetry import (
     Fault,
     InitFailed,
     LogLine,
+    MemoryShort,
     ReloadRejected,
     Telemetry,
 )
@@ -38,6 +40,14 @@ _LAG_S = 0.03
 """Between batches: nobody reads faster, and invocations served meanwhile are not held up by it."""
 _DIM = "\x1b[2m"
 _PLAIN = "\x1b[0m"
+
+
+def say_problems(problems: Iterable[Problem], output: Output) -> None:
+    """A line each, as compilers write them."""
+    for problem in problems:
+        word = "error" if problem.severity is Severity.ERROR else "warning"
+        where = str(problem.path) if problem.line is None else f"{problem.path}:{problem.line}"
+        output.say(f"{where}: {word}: {problem.message}")
 
 
 class Builds(Protocol):
@@ -138,12 +148,8 @@ class Narrator:
             case ReloadRejected():
                 problems = "\n".join(f"  {problem}" for problem in value.problems)
                 self._builds.say(f"{value.function}: cannot run as it stands\n{problems}")
-            case InitFailed():
-                self._builds.say(f"{value.function} cannot initialise: {value.message}")
-            case Fault():
-                self._builds.say(f"Trouble with {value.where}: {value.message}")
-            case Dropped():
-                self._builds.say(f"{value.count} lines came too fast to be shown here")
+            case InitFailed() | MemoryShort() | Fault() | Dropped():
+                self._builds.say(_trouble(value))
             case _:
                 pass
 
@@ -182,3 +188,19 @@ async def narrated(
             finally:
                 narrator.catch_up()
                 telling.cancel()
+
+
+def _trouble(value: InitFailed | MemoryShort | Fault | Dropped) -> str:
+    match value:
+        case InitFailed():
+            return f"{value.function} cannot initialise: {value.message}"
+        case MemoryShort():
+            return (
+                f"{value.function} waits for memory: containers may use {value.budget_mb:,} MB "
+                f"together, {value.used_mb:,} MB are taken, and it may need {value.memory_mb:,} MB "
+                "(memory_budget_mb in [engine])"
+            )
+        case Fault():
+            return f"Trouble with {value.where}: {value.message}"
+        case Dropped():
+            return f"{value.count} lines came too fast to be shown here"

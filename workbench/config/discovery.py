@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from workbench.config.capacity import budget_mb, too_large, too_many
 from workbench.config.complaints import Complaints
 from workbench.config.events import FOLDER as EVENTS
 from workbench.config.events import event_names
 from workbench.config.files import unreadable
 from workbench.config.manifest import MANIFEST, Inherited, ManifestReader, fallback_name
 from workbench.config.patterns import matcher
-from workbench.config.settings import Overrides, read_settings
+from workbench.config.settings import SETTINGS, Overrides, read_settings
 from workbench.config.toml_file import read_toml
 from workbench.config.variables import NOTHING, Layer, env_layer, label_of, toml_layer
-from workbench.errors import InvalidParameter, WorkbenchError
+from workbench.errors import InvalidParameter
 from workbench.model.concurrency import share_out
 from workbench.model.function import Function, Problem, Project, reservations
 from workbench.model.names import FunctionName, RuntimeName
@@ -77,10 +78,14 @@ def read_project(
         _read(found, root=root, inherited=file.inherited, runtimes=runtimes)
         for found in search.run()
     ]
+    limit = file.settings.limits.concurrency
+    excess = too_many(limit, functions, budget_mb(file.settings))
+    if excess is not None and file.limit_line is not None:
+        complaints.warn(excess, path=root / SETTINGS, line=file.limit_line)
     return ProjectFiles(
         project=Project(
             root=root,
-            functions=_all_told(functions, file.settings.limits.concurrency),
+            functions=_all_told(functions, file.settings),
             problems=complaints.result(),
         ),
         settings=file.settings,
@@ -106,7 +111,7 @@ def read_function(
         _Found(folder, entries), root=root, inherited=files.inherited, runtimes=runtimes
     )
     others = [other for other in files.project.functions if other.folder != folder]
-    told = _all_told([function, *others], files.settings.limits.concurrency)
+    told = _all_told([function, *others], files.settings)
     return next(each for each in told if each.folder == folder)
 
 
@@ -291,23 +296,32 @@ def _unreadable(path: Path, error: OSError) -> Function:
     )
 
 
-def _all_told(functions: Iterable[Function], limit: int) -> tuple[Function, ...]:
-    """`functions`, sorted by name, with what is wrong only because of others among them."""
+def _all_told(functions: Iterable[Function], settings: Settings) -> tuple[Function, ...]:
+    """`functions`, sorted by name, with what is wrong only because of others, or of the machine."""
     told = sorted(_told_apart(functions), key=lambda function: function.name)
-    refused = share_out(limit, reservations(told), {}).refused
+    refused = share_out(settings.limits.concurrency, reservations(told), {}).refused
+    budget = budget_mb(settings)
     return tuple(
-        _told_of_refusal(each, refused[each.name]) if each.name in refused else each
+        _warned(
+            each,
+            reserved_concurrency=f"{refused[each.name]} The function runs without the reservation."
+            if each.name in refused
+            else None,
+            memory_mb=too_large(each, budget),
+        )
         for each in told
     )
 
 
-def _told_of_refusal(function: Function, refusal: WorkbenchError) -> Function:
+def _warned(function: Function, **messages: str | None) -> Function:
+    """`function`, with a warning for each key of its manifest that something is to be said of."""
+    if not any(messages.values()):
+        return function
     complaints = Complaints(function.folder / MANIFEST)
     complaints.take(function.problems)
-    complaints.warn(
-        f"{refusal} The function runs without the reservation.",
-        line=_line_of("reserved_concurrency", function.folder),
-    )
+    for key, message in messages.items():
+        if message is not None:
+            complaints.warn(message, line=_line_of(key, function.folder))
     return replace(function, problems=complaints.result())
 
 

@@ -55,6 +55,7 @@ SETTINGS_KEYS: Mapping[str, Keys] = {
         "keep_alive_s": KEEP_ALIVE,
         "memory_limits": Flag(),
         "parallel_starts": Whole(minimum=1, maximum=64),
+        "memory_budget_mb": Whole(minimum=128, maximum=100_000_000),
     },
     "stem_cells": {
         "minimum": Whole(minimum=0, maximum=64),
@@ -117,6 +118,8 @@ class SettingsFile:
     settings: Settings
     inherited: Inherited
     problems: tuple[Problem, ...]
+    limit_line: int | None
+    """Where the account's limit on concurrency is stated; `None`: nowhere."""
 
 
 def read_settings(
@@ -133,7 +136,14 @@ def read_settings(
     tables = _tables(document, complaints)
     settings = _settings(document, tables, complaints, overrides or Overrides())
     inherited = _inherited(root, document, tables, settings, runtimes, complaints)
-    return SettingsFile(settings=settings, inherited=inherited, problems=complaints.result())
+    return SettingsFile(
+        settings=settings,
+        inherited=inherited,
+        problems=complaints.result(),
+        limit_line=document.line(("account", "concurrency"))
+        if "concurrency" in tables["account"]
+        else None,
+    )
 
 
 def _tables(document: Document, complaints: Complaints) -> dict[str, dict[str, Any]]:
@@ -189,6 +199,7 @@ def _limits(account: dict[str, Any], engine: dict[str, Any]) -> dict[str, int]:
     given = {
         "concurrency": account.get("concurrency"),
         "parallel_starts": engine.get("parallel_starts"),
+        "memory_budget_mb": engine.get("memory_budget_mb"),
     }
     return {key: value for key, value in given.items() if value is not None}
 

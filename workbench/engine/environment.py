@@ -64,6 +64,12 @@ _WAITING = frozenset({_S.IDLE, _S.RESET})
 class EnvironmentOwner(Protocol):
     """Who hands out environments (the pool)."""
 
+    def on_wanted(self, environment: ExecutionEnvironment) -> None:
+        """It waits for its turn to be started: `clear_to_start`."""
+
+    def on_made(self, environment: ExecutionEnvironment) -> None:
+        """Its container is there, or will never be: the next one may be started."""
+
     def on_available(self, environment: ExecutionEnvironment) -> None:
         """It can take an invocation: it is idle, or reset after a failure."""
 
@@ -87,8 +93,6 @@ class Surroundings:
     bus: Bus
     clock: Clock
     settings: Settings
-    starts: asyncio.Semaphore
-    """Bounds the containers started at once."""
     labels: tuple[tuple[str, str], ...]
     stems: StemCells | None = None
     """Containers that stand ready; `None`: every one is made when it is needed."""
@@ -104,8 +108,10 @@ class ExecutionEnvironment:
         environment_id: EnvironmentId,
         owner: EnvironmentOwner,
         surroundings: Surroundings,
+        provisioned: bool = False,
     ) -> None:
         self.version = version
+        self.provisioned = provisioned
         self.environment_id = environment_id
         self.state = _S.CREATED
         self.retire_when_done = False
@@ -140,6 +146,7 @@ class ExecutionEnvironment:
 
         self._timer: asyncio.TimerHandle | None = None
         self._creating: asyncio.Timeout | None = None
+        self._cleared = asyncio.Event()
         self._retired = asyncio.Event()
         self._retire_cause: str | None = None
         self._lost: str | None = None
@@ -159,6 +166,16 @@ class ExecutionEnvironment:
     def available(self) -> bool:
         """It can take an invocation now."""
         return self.state in _WAITING and not self._going
+
+    @property
+    def in_line(self) -> bool:
+        """Its turn to be started has not come."""
+        return not self._cleared.is_set()
+
+    @property
+    def going(self) -> bool:
+        """It has no invocation and gets none; its container is about to be removed."""
+        return self._going
 
     @property
     def warm(self) -> bool:
@@ -211,6 +228,8 @@ class ExecutionEnvironment:
         """
         self._announce(None)
         try:
+            self._owner.on_wanted(self)
+            await self._cleared.wait()
             await self._create()
             await self._retired.wait()
         except DriverError as error:
@@ -250,7 +269,9 @@ class ExecutionEnvironment:
             ),
             limits=self._with.settings.memory_limits,
         )
-        await self._obtain_container(spec)
+        if not self._going:
+            await self._obtain_container(spec)
+        self._owner.on_made(self)
         if self._lost is not None:
             raise ContainerLost(self._lost)
         if self._container is None or self._going:
@@ -285,13 +306,11 @@ class ExecutionEnvironment:
                     if kind.preload is None
                     else ContainerOrigin.PRELOADED
                 )
-        if self._container is None:
-            async with self._with.starts:
-                if not self._going:
-                    await self._take_container(
-                        self._with.driver.create(spec, self, self._endpoint.connections)
-                    )
-                    self._stamps.greeted()
+        if self._container is None and not self._going:
+            await self._take_container(
+                self._with.driver.create(spec, self, self._endpoint.connections)
+            )
+            self._stamps.greeted()
 
     async def _take_container(self, coming: Coroutine[Any, Any, Container | None]) -> None:
         began_s = self._clock.monotonic()
@@ -325,8 +344,13 @@ class ExecutionEnvironment:
         self._conclude(cause)
         self._go()
 
+    def clear_to_start(self) -> None:
+        """Its turn has come, and there is room for its container."""
+        self._cleared.set()
+
     def _go(self) -> None:
         self._retired.set()
+        self._cleared.set()  # there is nothing to wait for any more
         if self._creating is not None and not self._creating.expired():
             self._creating.reschedule(0.0)  # long past: stop making it
 

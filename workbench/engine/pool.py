@@ -13,6 +13,7 @@ from dataclasses import field
 
 from workbench.engine.environment import ExecutionEnvironment
 from workbench.engine.run import Run
+from workbench.engine.starts import Starter, Starts
 from workbench.errors import ContainerLost, WorkbenchError
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.version import Version
@@ -31,8 +32,8 @@ class Shelf:
     version: Version
     idle: list[ExecutionEnvironment] = field(default_factory=list)
     """Available, oldest first."""
-    starting: dict[ExecutionEnvironment, None] = field(default_factory=dict)
-    """A set, in the order they were started."""
+    starting: dict[ExecutionEnvironment, bool] = field(default_factory=dict)
+    """In the order they were started; True: wanted whether or not somebody waits for it."""
     others: set[ExecutionEnvironment] = field(default_factory=set)
     """At work, or going."""
     waiting: deque[Run] = field(default_factory=deque)
@@ -71,12 +72,25 @@ class Pool:
         make: Callable[[Version], ExecutionEnvironment],
         launch: Callable[[ExecutionEnvironment], None],
         give_up: Callable[[Run, WorkbenchError], None],
+        starts_at_once: int,
+        memory_budget_mb: int | None,
+        short: Callable[[Starter], None],
     ) -> None:
-        """`make` makes an environment, `launch` sets it going; `give_up` ends a run that gets none."""
+        """`make` makes an environment, `launch` sets it going; `give_up` ends a run that gets none;
+        `short` is told when memory keeps one from being started.
+
+        memory_budget_mb: what all containers may use together; `None`: as much as they like.
+        """
         self._make = make
         self._launch = launch
         self._give_up = give_up
         self._shelves: dict[ShelfKey, Shelf] = {}
+        self.starts = Starts(
+            at_once=starts_at_once,
+            budget_mb=memory_budget_mb,
+            evict=self._make_room,
+            short=short,
+        )
 
     @property
     def environments(self) -> Iterator[ExecutionEnvironment]:
@@ -106,6 +120,7 @@ class Pool:
                     return True
             if run in shelf.waiting:
                 shelf.waiting.remove(run)
+                self._drop_needless(shelf)
                 return True
         return False
 
@@ -114,7 +129,7 @@ class Pool:
         shelf = self._shelf(version)
         spare = any(environment.available for environment in shelf.idle)
         if not spare and len(shelf.starting) <= len(shelf.waiting):
-            self._start_one(shelf)
+            self._start_one(shelf, spare=True)
 
     def warm_up(self, version: Version, count: int) -> list[ExecutionEnvironment]:
         """See that `count` environments are idle, or will be when they have initialised: those that
@@ -124,7 +139,7 @@ class Pool:
         ready = sum(environment.available and environment.warm for environment in shelf.idle)
         missing = count - ready - max(0, len(shelf.starting) - len(shelf.waiting))
         for _ in range(missing):
-            self._start_one(shelf)
+            self._start_one(shelf, spare=True)
         return list(shelf.starting)
 
     def recycle(
@@ -141,12 +156,11 @@ class Pool:
             replaced = [each for each in shelf.replaceable if chosen(each)]
             for environment in replaced:
                 if environment in shelf.idle:
-                    shelf.idle.remove(environment)
-                    shelf.others.add(environment)
+                    self._take(shelf, environment)
                 environment.retire(cause)
             old += replaced
             if not shelf.superseded:
-                new += [self._start_one(shelf) for _ in replaced]
+                new += [self._start_one(shelf, spare=True) for _ in replaced]
         return old, new
 
     def supersede(self, version: Version, cause: str) -> bool:
@@ -192,6 +206,12 @@ class Pool:
 
     # --- what environments tell (EnvironmentOwner) -------------------------------------------------
 
+    def on_wanted(self, environment: ExecutionEnvironment) -> None:
+        self.starts.want(environment)
+
+    def on_made(self, environment: ExecutionEnvironment) -> None:
+        self.starts.made(environment)
+
     def on_available(self, environment: ExecutionEnvironment) -> None:
         shelf = self._shelf_of(environment)
         shelf.starting.pop(environment, None)
@@ -201,14 +221,18 @@ class Pool:
         elif shelf.waiting:
             shelf.others.add(environment)
             environment.assign(shelf.waiting.popleft())
+            if shelf.starting:
+                self._drop_needless(shelf)
         elif shelf.superseded:
             shelf.others.add(environment)
             environment.retire("newer code")
         else:
             shelf.others.discard(environment)
             shelf.idle.append(environment)
+            self.starts.idle(environment)
 
     def on_start_failed(self, environment: ExecutionEnvironment, error: WorkbenchError) -> None:
+        self.starts.made(environment)
         shelf = self._shelf_of(environment)
         shelf.starting.pop(environment, None)
         shelf.others.add(environment)
@@ -231,6 +255,7 @@ class Pool:
         shelf.others.discard(environment)
         if environment in shelf.idle:
             shelf.idle.remove(environment)
+        self.starts.gone(environment)
         if shelf.empty:
             del self._shelves[self._key(shelf.version)]
         else:
@@ -268,6 +293,7 @@ class Pool:
         environment = self._take_available(shelf)
         if environment is None:
             return False
+        self.starts.taken(environment)
         shelf.others.add(environment)
         environment.assign(run)
         return True
@@ -285,11 +311,38 @@ class Pool:
         while len(shelf.starting) < len(shelf.waiting):
             self._start_one(shelf)
 
-    def _start_one(self, shelf: Shelf) -> ExecutionEnvironment:
+    def _start_one(self, shelf: Shelf, *, spare: bool = False) -> ExecutionEnvironment:
         environment = self._make(shelf.version)
-        shelf.starting[environment] = None  # first: an eager task runs before `launch` returns
+        shelf.starting[environment] = spare  # first: an eager task runs before `launch` returns
         self._launch(environment)
         return environment
+
+    def _drop_needless(self, shelf: Shelf) -> None:
+        """What is still in line to be started, and nobody waits for any more, need not be."""
+        needless = len(shelf.starting) - len(shelf.waiting) - sum(shelf.starting.values())
+        for environment, spare in reversed(list(shelf.starting.items())):
+            if needless <= 0:
+                break
+            if environment.in_line and not spare:
+                needless -= 1
+                self._discard_start(shelf, environment, "nobody waits for it any more")
+
+    def _discard_start(self, shelf: Shelf, environment: ExecutionEnvironment, cause: str) -> None:
+        del shelf.starting[environment]
+        shelf.others.add(environment)
+        environment.retire(cause)
+        self.starts.withdraw(environment)
+
+    def _take(self, shelf: Shelf, environment: ExecutionEnvironment) -> None:
+        """From the shelf, for whatever is done with it."""
+        shelf.idle.remove(environment)
+        shelf.others.add(environment)
+        self.starts.taken(environment)
+
+    def _make_room(self, environment: Starter) -> None:
+        assert isinstance(environment, ExecutionEnvironment), "only those that were handed in"
+        self._take(self._shelf_of(environment), environment)
+        environment.retire("its memory is needed")
 
     def _start_own(self, shelf: Shelf, run: Run) -> None:
         environment = self._make(shelf.version)
@@ -298,13 +351,9 @@ class Pool:
         self._launch(environment)
 
     def _thin_out(self, shelf: Shelf, cause: str) -> None:
-        for environment in shelf.idle:
-            shelf.others.add(environment)
-            environment.retire(cause)
-        shelf.idle.clear()
+        for environment in list(shelf.idle):
+            self._take(shelf, environment)
         for environment in shelf.others - shelf.own.keys():
             environment.retire(cause)
         for environment in list(shelf.starting)[len(shelf.waiting) :]:
-            del shelf.starting[environment]
-            shelf.others.add(environment)
-            environment.retire(cause)
+            self._discard_start(shelf, environment, cause)

@@ -15,6 +15,7 @@ from workbench.engine.concurrency import Ledger
 from workbench.engine.environment import ExecutionEnvironment, Surroundings
 from workbench.engine.pool import Pool
 from workbench.engine.run import Run
+from workbench.engine.starts import Starter
 from workbench.errors import InvocationNotFound, ThrottledError, WorkbenchError
 from workbench.model import failures
 from workbench.model.environment import EnvironmentSnapshot
@@ -23,19 +24,35 @@ from workbench.model.invocation import Acceptance, Measurements, Outcome
 from workbench.model.names import EnvironmentId, FunctionName, RequestId, function_arn
 from workbench.model.runtime import Runtime
 from workbench.model.stem import cell_kind
-from workbench.model.telemetry import Accepted, Fault, Report
+from workbench.model.telemetry import Accepted, Fault, MemoryShort, Report
 from workbench.model.version import Image, Version
 
 
 class Scheduler:
     """Everything that runs, and the one way to run more."""
 
-    def __init__(self, surroundings: Surroundings, *, ledger: Ledger | None = None) -> None:
-        """`ledger` is shared with whoever shares the account's concurrency out."""
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        *,
+        ledger: Ledger | None = None,
+        memory_budget_mb: int | None = None,
+    ) -> None:
+        """`ledger` is shared with whoever shares the account's concurrency out.
+
+        memory_budget_mb: what all containers may use together; `None`: as much as they like.
+        """
         self._with = surroundings
         self._settings = surroundings.settings
         self._ledger = ledger or Ledger(limit=self._settings.limits.concurrency)
-        self._pool = Pool(make=self._make, launch=self._launch, give_up=self._give_up)
+        self._pool = Pool(
+            make=self._make,
+            launch=self._launch,
+            give_up=self._give_up,
+            starts_at_once=self._settings.limits.parallel_starts,
+            memory_budget_mb=memory_budget_mb,
+            short=self._tell_short,
+        )
         self._runs: dict[RequestId, Run] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._living: set[asyncio.Task[None]] = set()
@@ -231,6 +248,17 @@ class Scheduler:
     def _report(self, run: Run) -> None:
         self._with.journal.reported(run.record_now)
         self._with.bus.publish(Report(record=run.record_now))
+
+    def _tell_short(self, first: Starter) -> None:
+        starts = self._pool.starts
+        self._with.bus.publish(
+            MemoryShort(
+                function=first.version.name,
+                memory_mb=first.version.configuration.memory_mb,
+                used_mb=starts.held_mb,
+                budget_mb=starts.budget_mb,
+            )
+        )
 
     def _forget(self, run: Run) -> None:
         del self._runs[run.acceptance.request_id]

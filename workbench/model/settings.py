@@ -54,6 +54,10 @@ class Limits:
     """Account limit on concurrent invocations. Source: Lambda quotas, default per region."""
     parallel_starts: int = 4
     """Containers started at once; more than this is slower in total on a small machine."""
+    memory_budget_mb: int | None = None
+    """What all containers may use together, going by what their functions may; `None`: three
+    quarters of the machine's memory.
+    """
     log_line_bytes: int = 262_144
     """One log event; a longer line is cut into several. Source: CloudWatch Logs, 256 KB."""
     log_backlog: int = 20_000

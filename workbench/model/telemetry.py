@@ -197,6 +197,20 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryShort:
+    """Environments wait to be started until others go. Told once, until none waits any more."""
+
+    function: FunctionName
+    """Whose environment is next."""
+    memory_mb: int
+    """What it may use."""
+    used_mb: int
+    """What all containers may use now."""
+    budget_mb: int
+    """What they may use at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Something of ours broke and was contained. A bug: shown, never swallowed."""
 
@@ -228,6 +242,7 @@ Telemetry = (
     | Start
     | LogLine
     | Report
+    | MemoryShort
     | Fault
     | Dropped
 )

@@ -31,6 +31,7 @@ from workbench.model.telemetry import (
     Fault,
     InitFailed,
     LogLine,
+    MemoryShort,
     ProjectChanged,
     ReloadRejected,
     Report,
@@ -336,8 +337,8 @@ class Desk:
             return  # over already: its report follows
 
     def _heard_of_project(self, value: Telemetry, to: Announced) -> Aspect:
-        if isinstance(value, Fault):
-            to.flash(f"{value.where}: {value.message}", bad=True)
+        if isinstance(value, Fault | MemoryShort):
+            self._heard_of_trouble(value, to)
             return Aspect.NOTHING
         if isinstance(value, InitFailed):
             if value.function not in {run.acceptance.function for run in self.live.runs}:
@@ -358,6 +359,14 @@ class Desk:
         elif isinstance(value, Dropped):
             self._missed()
         return Aspect.ALL
+
+    @staticmethod
+    def _heard_of_trouble(value: Fault | MemoryShort, to: Announced) -> None:
+        if isinstance(value, Fault):
+            to.flash(f"{value.where}: {value.message}", bad=True)
+        else:
+            taken = f"{value.used_mb:,} of {value.budget_mb:,} MB are taken"
+            to.flash(f"{value.function} waits for memory: {taken}")
 
     def _heard_of_reload(self, value: CodeReloaded | ReloadRejected, to: Announced) -> Aspect:
         if isinstance(value, CodeReloaded):

@@ -145,7 +145,6 @@ async def a_stage(
         bus=Bus(),
         clock=SystemClock(),
         settings=settings,
-        starts=asyncio.Semaphore(4),
         labels=(("workbench.test", "1"),),
         stems=stems,
     )

@@ -210,7 +210,6 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
         bus=bus,
         clock=clock,
         settings=settings,
-        starts=asyncio.Semaphore(4),
         labels=(),
     )
 

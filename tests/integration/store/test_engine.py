@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -57,7 +56,6 @@ async def engine_on(
                 bus=told.bus,
                 clock=clock,
                 settings=settings,
-                starts=asyncio.Semaphore(4),
                 labels=(),
             )
         )

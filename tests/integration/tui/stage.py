@@ -251,7 +251,6 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             bus=bus,
             clock=clock,
             settings=settings,
-            starts=asyncio.Semaphore(settings.limits.parallel_starts),
             labels=(),
         )
 

@@ -22,6 +22,7 @@ from workbench.model.telemetry import (
     EngineStatus,
     Fault,
     LogLine,
+    MemoryShort,
     ReloadRejected,
     Start,
     Telemetry,
@@ -129,6 +130,13 @@ def test_an_outage_is_told_with_its_remedy() -> None:
                 problems=(Problem(path=Path("orders/function.toml"), line=3, message="Bad."),),
             ),
             "orders: cannot run as it stands\n  orders/function.toml:3: Bad.\n",
+        ),
+        (
+            MemoryShort(function=ORDERS, memory_mb=512, used_mb=9000, budget_mb=9216),
+            (
+                "orders waits for memory: containers may use 9,216 MB together, 9,000 MB are taken, and it "
+                "may need 512 MB (memory_budget_mb in [engine])\n"
+            ),
         ),
         (Fault(where="the history", message="no room"), "Trouble with the history: no room\n"),
     ],

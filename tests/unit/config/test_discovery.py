@@ -18,6 +18,7 @@ import pytest
 from tests.unit.config.conftest import GOOD, RUNTIMES, ProjectOnDisk, complaints
 from workbench.config import discovery
 from workbench.config.discovery import ProjectReader, read_function, read_project
+from workbench.config.machine import memory_mb
 from workbench.errors import InvalidParameter
 from workbench.model.function import Severity
 
@@ -357,6 +358,7 @@ def test_a_thousand_functions_cost_two_listings_and_two_files_each(
         disk.function(f"function{index}", f'{GOOD}[environment]\nTABLE = "t"\n')
         disk.write(f"function{index}/events/created.json", "{}")
 
+    memory_mb()  # is read once, whoever asks first
     with witness.watch():
         project = disk.read().project
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.config.conftest import GOOD, RUNTIMES, ProjectOnDisk
+from workbench.config.capacity import budget_mb
 from workbench.config.discovery import ProjectReader
+from workbench.config.machine import memory_mb
 from workbench.model.function import Function
+from workbench.model.settings import Settings
 
 TOO_MUCH = (
     "Specified ReservedConcurrentExecutions for function decreases account's "
@@ -102,3 +105,51 @@ def test_small_account_can_reserve_half_of_itself(disk: ProjectOnDisk) -> None:
     assert disk.complaints() == [
         f"orders/function.toml:2: {TOO_MUCH.replace('[100]', '[5]')}",
     ]
+
+
+# --- memory ----------------------------------------------------------------------------------------------
+
+
+def test_limit_that_the_memory_is_too_small_for_is_told_where_it_stands(
+    disk: ProjectOnDisk,
+) -> None:
+    disk.write(
+        "workbench.toml", "[engine]\nmemory_budget_mb = 2000\n\n[account]\nconcurrency = 9\n"
+    )
+    disk.function("billing", f"{GOOD}memory_mb = 1024\n")
+    disk.function("orders", f"{GOOD}memory_mb = 256\n")
+
+    assert disk.complaints() == [
+        (
+            "workbench.toml:5: 9 invocations at a time would need 2,304 MB even of the smallest function. "
+            "Containers may use 2,000 MB (memory_budget_mb in [engine]), which is room for 7 of them; "
+            "the others wait for memory."
+        )
+    ]
+
+
+def test_limit_that_fits_or_that_nobody_chose_is_not_complained_about(disk: ProjectOnDisk) -> None:
+    disk.function("orders", f"{GOOD}memory_mb = 256\n")
+    disk.write("workbench.toml", "[engine]\nmemory_budget_mb = 2000\n")
+    assert disk.complaints() == []
+
+    disk.write("workbench.toml", "[engine]\nmemory_budget_mb = 2000\n[account]\nconcurrency = 7\n")
+    assert disk.complaints() == []
+
+
+def test_function_that_never_fits_is_told_where_it_says_so(disk: ProjectOnDisk) -> None:
+    disk.write("workbench.toml", "[engine]\nmemory_budget_mb = 2000\n")
+    disk.function("orders", f"{GOOD}memory_mb = 2001\n")
+
+    assert disk.complaints() == [
+        (
+            "orders/function.toml:2: It may use 2,001 MB, and all containers together 2,000 MB "
+            "(memory_budget_mb in [engine] of workbench.toml): it runs one at a time, beside no other."
+        )
+    ]
+    assert not disk.only().broken
+
+
+def test_machine_has_memory() -> None:
+    assert 64 < memory_mb() < 100_000_000
+    assert budget_mb(Settings()) == memory_mb() * 3 // 4

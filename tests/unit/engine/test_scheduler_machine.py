@@ -39,7 +39,10 @@ SETTINGS = Settings(
     timeouts=Timeouts(create_s=20, drain_s=10),
     keep_alive_s=60,
 )
-FUNCTIONS = ("orders", "billing")
+FUNCTIONS = ("orders", "billing", "giant")
+MEMORY_MB = {"orders": 128, "billing": 384, "giant": 1024}
+BUDGET_MB = 640
+"""Too little for the last one, which runs all the same, alone."""
 STARTS = ("well", "well", "well", "slowly", "with an init error", "never", "not at all")
 MAKINGS: dict[str, Behaviour] = {
     "slow": Behaviour(create_s=3),
@@ -111,7 +114,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.let_happen()
 
     async def serve(self) -> None:
-        async with open_engine(self.program, settings=SETTINGS) as engine:
+        async with open_engine(
+            self.program, settings=SETTINGS, memory_budget_mb=BUDGET_MB
+        ) as engine:
             self.engines.append(engine)
             with engine.bus.subscribe(capacity=None, high_water=40) as recorder:
                 self.recorders.append(recorder)
@@ -301,6 +306,23 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert scheduler.in_progress <= CONCURRENCY
 
     @invariant()
+    def memory_is_within_the_budget(self) -> None:
+        if not self.engines:
+            return
+        sizes = [container.spec.memory_mb for container in self.engine.driver.running]
+        assert sum(sizes) <= BUDGET_MB or len(sizes) == 1
+        assert sum(sizes) <= self.engine.scheduler._pool.starts.held_mb
+
+    @invariant()
+    def nothing_waits_that_could_go_on(self) -> None:
+        if not self.engines:
+            return
+        starts = self.engine.scheduler._pool.starts
+        if starts.short_of_memory:
+            going = [each for each in self.engine.driver.containers if not each.removed]
+            assert going or self.engine.driver.creating, "somebody holds what they wait for"
+
+    @invariant()
     def each_runs_once_at_most_and_ends_once(self) -> None:
         if not self.engines:
             return
@@ -351,7 +373,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def version(self, function: str, timeout_s: int) -> Version:
         """What the function means now; its timeout is no part of this test's digest."""
-        version = a_version(function, code=str(self.codes[function]))
+        version = a_version(function, code=str(self.codes[function]), memory_mb=MEMORY_MB[function])
         configuration = replace(version.configuration, timeout_s=timeout_s)
         return replace(version, configuration=configuration)
 

@@ -6,11 +6,11 @@ from argparse import Namespace
 
 from workbench.cli import values
 from workbench.cli.exits import Exit
-from workbench.cli.narration import NO_ISOLATION
+from workbench.cli.narration import NO_ISOLATION, say_problems
 from workbench.cli.output import Output
 from workbench.cli.project import opened
 from workbench.cli.render import Cell, Column, Row, print_table
-from workbench.model.function import Function, Severity
+from workbench.model.function import Function
 from workbench.model.settings import EngineKind
 
 _COLUMNS = (
@@ -40,10 +40,7 @@ async def run(arguments: Namespace, output: Output) -> int:
         )
     if engine is EngineKind.PROCESS:
         output.say(NO_ISOLATION)
-    for problem in problems:
-        word = "error" if problem.severity is Severity.ERROR else "warning"
-        where = str(problem.path) if problem.line is None else f"{problem.path}:{problem.line}"
-        output.say(f"{where}: {word}: {problem.message}")
+    say_problems(problems, output)
     return Exit.SUCCESS
 
 

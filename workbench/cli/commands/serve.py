@@ -8,7 +8,7 @@ from argparse import Namespace
 from workbench.api.control import ControlEndpoint
 from workbench.api.server import Endpoint
 from workbench.cli.exits import Exit
-from workbench.cli.narration import narrated
+from workbench.cli.narration import narrated, say_problems
 from workbench.cli.output import Output
 from workbench.cli.project import opened
 
@@ -22,6 +22,7 @@ async def run(arguments: Namespace, output: Output) -> int:
         opened(arguments, kind="serve") as workbench,
         narrated(workbench, output),
     ):
+        say_problems(workbench.catalog.problems(), output)
         await workbench.environments.wait_engine()
         async with (
             ControlEndpoint(workbench).open(),

@@ -1,0 +1,44 @@
+"""Whether what the project's files allow fits into the machine's memory; warned of where they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench.config.machine import memory_mb
+from workbench.model.function import Function
+from workbench.model.settings import Settings
+from workbench.model.starts import default_budget_mb
+
+
+def budget_mb(settings: Settings) -> int:
+    """What all containers may use together, on this machine."""
+    stated = settings.limits.memory_budget_mb
+    return default_budget_mb(memory_mb()) if stated is None else stated
+
+
+def too_many(limit: int, functions: Iterable[Function], budget: int) -> str | None:
+    """What to say of an account's limit that the memory is too small for, if it is."""
+    sizes = [
+        function.configuration.memory_mb
+        for function in functions
+        if function.configuration is not None
+    ]
+    least = min(sizes, default=0)
+    if limit * least <= budget:
+        return None
+    return (
+        f"{limit:,} invocations at a time would need {limit * least:,} MB even of the smallest "
+        f"function. Containers may use {budget:,} MB (memory_budget_mb in [engine]), which is "
+        f"room for {budget // least:,} of them; the others wait for memory."
+    )
+
+
+def too_large(function: Function, budget: int) -> str | None:
+    """What to say of a function that is alone too large for the memory, if it is."""
+    configuration = function.configuration
+    if configuration is None or configuration.memory_mb <= budget:
+        return None
+    return (
+        f"It may use {configuration.memory_mb:,} MB, and all containers together {budget:,} MB "
+        "(memory_budget_mb in [engine] of workbench.toml): it runs one at a time, beside no other."
+    )
