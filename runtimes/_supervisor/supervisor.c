@@ -630,7 +630,9 @@ int main(int argc, char **argv) {
     mallopt(M_MMAP_THRESHOLD, CHUNK); /* large buffers go back to the function when they are freed */
     open_signals();
     open_channel(argc > 1 ? argv[1] : NULL);
-    open_listener();
+    /* "hold": nothing will run here; whoever joins this network namespace listens there itself. */
+    if (argc > 2) listener = -1;
+    else open_listener();
     for (int i = 0; i < CONNECTIONS; i++) connections[i].fd = -1;
     open_figures();
     emit_text('H', "protocol=1");

@@ -21,7 +21,7 @@ import pytest
 
 from tests.integration.conformance.acts import MISSING, Act
 from workbench.docker.client import EngineClient
-from workbench.docker.driver import DockerDriver
+from workbench.docker.driver import Ahead, DockerDriver
 from workbench.errors import DriverError
 from workbench.model.container import ContainerSpec, Mount, RuntimeStart
 from workbench.model.names import EnvironmentId
@@ -124,7 +124,9 @@ class DockerSubject:
 
 
 @asynccontextmanager
-async def docker_subject(*, memory_mb: int = 512) -> AsyncIterator[DockerSubject]:
+async def docker_subject(
+    *, memory_mb: int = 512, ahead: Ahead | None = None
+) -> AsyncIterator[DockerSubject]:
     """A driver that is open; what tests left behind is removed afterwards."""
     image, program = python_image(), supervisor()
     client = await EngineClient.connect()
@@ -138,6 +140,7 @@ async def docker_subject(*, memory_mb: int = 512) -> AsyncIterator[DockerSubject
             channels=folder / "c",
             cells=folder / "cells" / "c",
             timeouts=Timeouts(),
+            ahead=ahead,
         )
         async with driver.open():
             subject = DockerSubject(driver, folder, image, memory_mb)

@@ -30,6 +30,7 @@ from workbench.store.instances import lock_is_held
 
 if TYPE_CHECKING:
     from workbench.docker.client import EngineClient
+    from workbench.docker.driver import Ahead
     from workbench.docker.images import DockerImages
     from workbench.engine.scheduler import Scheduler
     from workbench.engine.stem_cells import StemCells
@@ -123,6 +124,7 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
             channels=runtime_folder() / site.store.instance.name,
             cells=site.state / "cells" / site.store.instance.name,
             timeouts=site.settings.timeouts,
+            ahead=_ahead(site),
         )
         await stack.enter_async_context(driver.open())
         dependencies = await stack.enter_async_context(
@@ -130,7 +132,7 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
         )
         await stack.enter_async_context(_sweeping(client))
         stems = None
-        if site.stays and site.settings.stem.maximum:
+        if _makes_ahead(site):
             from workbench.engine.stem_cells import StemCells  # not for one invocation
 
             stems = await stack.enter_async_context(
@@ -199,6 +201,22 @@ class _SupervisedImages:
                 )
                 self._there = True
         return made
+
+
+def _makes_ahead(site: Site) -> bool:
+    return site.stays and site.settings.stem.maximum > 0
+
+
+def _ahead(site: Site) -> Ahead | None:
+    from workbench.docker.driver import Ahead
+
+    if not _makes_ahead(site):
+        return None
+    return Ahead(
+        clock=site.clock,
+        labels=site.labels,
+        refill_after_s=site.settings.stem.refill_after_s,
+    )
 
 
 _ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64"}

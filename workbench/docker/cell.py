@@ -19,7 +19,8 @@ from workbench.model.version import TASK_ROOT
 from workbench.ports import ConnectionFactory, ContainerListener
 
 if TYPE_CHECKING:
-    from workbench.docker.driver import DockerContainer, DockerDriver
+    from workbench.docker.container import DockerContainer
+    from workbench.docker.driver import DockerDriver
 
 
 class DockerCell:
@@ -52,7 +53,7 @@ class DockerCell:
         whole = container_spec(self._spec)
         task = Mount(source=self._task, target=TASK_ROOT)
         spec = replace(whole, mounts=(task, *whole.mounts))
-        container = await self._driver.make(spec, self, _nobody, folders=(self._task,))
+        container = await self._driver.make(spec, self, nobody, folders=(self._task,))
         self._container = container
         try:
             if self._spec.kind.preload is not None:
@@ -118,7 +119,8 @@ class _Nobody(asyncio.Protocol):
         cast("asyncio.Transport", transport).abort()
 
 
-def _nobody() -> asyncio.Protocol:
+def nobody() -> asyncio.Protocol:
+    """Serves a connection out of a container that is nobody's yet."""
     return _Nobody()
 
 

@@ -8,47 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
-from workbench.docker.cell import DockerCell
+from workbench.clock import Clock
+from workbench.docker.cell import DockerCell, nobody
 from workbench.docker.channel import Channel
 from workbench.docker.client import EngineClient
+from workbench.docker.container import DockerContainer
+from workbench.docker.creation import INIT_CPUS, creation
 from workbench.docker.locked_folder import locked_folder
-from workbench.docker.network import NETWORK, ensure_network
+from workbench.docker.namespaces import Holding, Namespaces
+from workbench.docker.network import ensure_network
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
 from workbench.model.container import ContainerSpec, RuntimeStart
+from workbench.model.names import EnvironmentId
 from workbench.model.settings import Timeouts
 from workbench.model.stem import CellSpec
-from workbench.model.version import TASK_ROOT
 from workbench.ports import ConnectionFactory, ContainerListener
 
-USER = "993:990"
-"""sbx_user1051, as in Lambda's sandbox. Source: recorded from AWS (uid and gid unsure)."""
 API_ADDRESS = "127.0.0.1:9001"
 """Source: recorded AWS_LAMBDA_RUNTIME_API."""
-CPU_PERIOD_US = 20_000
-"""Lambda's scheduling period; Docker's own 100 ms would make small functions stutter."""
-MIN_CPU_QUOTA_US = 1_000
-"""The kernel takes no less."""
-INIT_CPUS = 1.0
-"""At least this much while initialising. Source: Lambda, "burst of CPU during init" (size unsure)."""
-CLAIM_FD = 63
-"""As in supervisor.c."""
-PIDS = 1024
-"""Source: Lambda quotas, 1,024 processes and threads."""
-NOFILE = 1024
-"""Source: Lambda quotas, 1,024 file descriptors."""
-
-_INSIDE_CHANNEL = "/run/workbench"
-_INSIDE_SUPERVISOR = "/.workbench-supervisor"
-_INSIDE_TMP = "/tmp"  # noqa: S108 - the container's, of the size that the function asks for
-
-
+HOLDER_MB = 16
+"""For the supervisor alone, which has 1 MB."""
 _CALM_S = 2.0
 
 
@@ -59,82 +46,14 @@ class _Refuse(asyncio.Protocol):
         cast("asyncio.Transport", transport).abort()
 
 
-class DockerContainer:
-    """One container. See `ports.Container`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """What making things ahead of need takes."""
 
-    def __init__(
-        self,
-        driver: DockerDriver,
-        spec: ContainerSpec,
-        channel: Channel,
-        *,
-        container_id: str,
-        folders: tuple[Path, ...],
-    ) -> None:
-        """`folders` of this machine go with it."""
-        self._driver = driver
-        self._spec = spec
-        self.channel = channel
-        self._id = container_id
-        self._folders = folders
-        self._removed = False
-
-    @property
-    def name(self) -> str:
-        return self._spec.name
-
-    async def become(self, spec: ContainerSpec) -> None:
-        """Take the limits and the name of `spec`. Raises `DriverError`."""
-        before, self._spec = self._spec, spec
-        api = self._driver.client.api
-        if spec.limits and (before.memory_mb, before.cpus) != (spec.memory_mb, spec.cpus):
-            await self._driver.client.call(
-                api.update_container,
-                self._id,
-                mem_limit=memory_bytes(spec),
-                memswap_limit=memory_bytes(spec),
-                cpu_quota=cpu_quota(max(spec.cpus, INIT_CPUS)),
-            )
-        self._driver.in_background(self._driver.client.call(api.rename, self._id, spec.name))
-
-    async def preload_runtime(self, start: RuntimeStart) -> None:
-        """Start a runtime that waits for `start_runtime`, until it does. Raises `ContainerLost`."""
-        variables = (*start.variables, ("_WORKBENCH_CLAIM_FD", str(CLAIM_FD)))
-        waiting = replace(start, variables=variables)
-        self.channel.preload_runtime(self._driver.completed(waiting, self._spec), cwd=TASK_ROOT)
-        await self.channel.preloaded.wait()
-        if not self.channel.waits:
-            raise ContainerLost(f"The runtime that was to wait in {self.name} did not come up.")
-
-    def start_runtime(self, start: RuntimeStart) -> None:
-        self.channel.start_runtime(self._driver.completed(start, self._spec), cwd=TASK_ROOT)
-
-    def kill_runtime(self) -> None:
-        self.channel.kill_runtime()
-
-    def pause_reading(self) -> None:
-        self.channel.pause_reading()
-
-    def resume_reading(self) -> None:
-        self.channel.resume_reading()
-
-    def settle(self) -> None:
-        if self._spec.limits and self._spec.cpus < INIT_CPUS:
-            self._driver.in_background(self._set_cpus())
-
-    async def _set_cpus(self) -> None:
-        quota = cpu_quota(self._spec.cpus)
-        await self._driver.client.call(
-            self._driver.client.api.update_container, self._id, cpu_quota=quota
-        )
-
-    async def remove(self) -> None:
-        if self._removed:
-            return
-        self._removed = True
-        await self._driver.calm()
-        self.channel.end()
-        await self._driver.remove(self._id, self._folders)
+    clock: Clock
+    labels: tuple[tuple[str, str], ...]
+    refill_after_s: float
+    """Quiet time before what was used up is made again."""
 
 
 class DockerDriver:
@@ -148,9 +67,11 @@ class DockerDriver:
         channels: Path,
         cells: Path,
         timeouts: Timeouts,
+        ahead: Ahead | None = None,
     ) -> None:
         """`supervisor` is the program that is PID 1; `channels` a short path, private to this user;
-        `cells` one where hard links to functions' code can be made.
+        `cells` one where hard links to functions' code can be made. `ahead`: what it needs to make
+        things before they are needed; `None`: it does not.
         """
         self.client = client
         self._supervisor = supervisor
@@ -162,14 +83,24 @@ class DockerDriver:
         self._creating = 0
         self._calm = asyncio.Event()
         self._calm.set()
+        self._ahead = ahead
+        self.namespaces: Namespaces | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DockerDriver]:
         """Ready to create while the context is open."""
         await ensure_network(self.client)
         with locked_folder(self.channels), locked_folder(self.cells):
-            async with asyncio.TaskGroup() as tasks:
+            async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
                 self._background = tasks
+                if self._ahead is not None:
+                    namespaces = Namespaces(
+                        self._make_holder,
+                        busy=lambda: self._creating > 0,
+                        clock=self._ahead.clock,
+                        refill_after_s=self._ahead.refill_after_s,
+                    )
+                    self.namespaces = await stack.enter_async_context(namespaces.open())
                 yield self
 
     async def create(
@@ -178,11 +109,42 @@ class DockerDriver:
         self._creating += 1
         self._calm.clear()
         try:
-            return await self.make(spec, listener, connections)
+            return await self._create(spec, listener, connections)
         finally:
             self._creating -= 1
             if not self._creating:
                 self._calm.set()
+
+    async def _create(
+        self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
+    ) -> DockerContainer:
+        holder = None if self.namespaces is None else self.namespaces.take()
+        if holder is None:
+            return await self.make(spec, listener, connections)
+        try:
+            return await self.make(spec, listener, connections, holder=holder)
+        except DriverError:
+            await holder.remove()  # it may be the namespace that has gone
+            return await self.make(spec, listener, connections)
+        except BaseException:
+            await asyncio.shield(holder.remove())
+            raise
+
+    async def _make_holder(self, holding: Holding) -> DockerContainer:
+        assert self._ahead is not None, "only then are there namespaces"
+        holder_id = EnvironmentId(uuid.uuid4().hex)
+        spec = ContainerSpec(
+            environment_id=holder_id,
+            name=f"wb-network-{holder_id[:8]}",
+            image=next(reversed(self._images)),  # any that is here will do: only ours runs in it
+            architecture="",
+            memory_mb=HOLDER_MB,
+            cpus=INIT_CPUS,
+            ephemeral_storage_mb=1,
+            mounts=(),
+            labels=self._ahead.labels,
+        )
+        return await self.make(spec, holding, nobody, holds=True)
 
     async def create_cell(self, spec: CellSpec, spoiled: Callable[[], None]) -> DockerCell:
         """See `ports.CellDriver`."""
@@ -205,14 +167,24 @@ class DockerDriver:
         connections: ConnectionFactory,
         *,
         folders: tuple[Path, ...] = (),
+        holder: DockerContainer | None = None,
+        holds: bool = False,
     ) -> DockerContainer:
-        """As `create`, for something that nobody waits for. `folders` go with the container."""
+        """As `create`, for something that nobody waits for. `folders` go with the container, which
+        joins the network namespace of `holder`, or `holds` one itself.
+        """
         channel = Channel(listener, connections)
         folder = self.channels / spec.environment_id[:12]  # its channel's socket
         folders = (*folders, folder)
         await self._describe(spec.image)
         made: list[str] = []
-        arguments = self._creation(spec, folder)
+        arguments = creation(
+            spec,
+            channel_folder=folder,
+            supervisor=self._supervisor,
+            joins=None if holder is None else holder.container_id,
+            holds=holds,
+        )
         api = self.client.api
 
         def make() -> None:
@@ -232,7 +204,11 @@ class DockerDriver:
         if not channel.alive:
             await self.remove(made[0], folders)
             raise ContainerLost(f"The container of {spec.name} ended as soon as it was started.")
-        return DockerContainer(self, spec, channel, container_id=made[0], folders=folders)
+        if self.namespaces is not None:
+            self.namespaces.refill()
+        return DockerContainer(
+            self, spec, channel, container_id=made[0], folders=folders, holder=holder
+        )
 
     async def remove(self, container_id: str | None, folders: tuple[Path, ...]) -> None:
         """Make sure that nothing of it is left. A container removes itself when its channel ends;
@@ -285,57 +261,6 @@ class DockerDriver:
     async def _describe(self, image: str) -> None:
         if image not in self._images:
             self._images[image] = await self.client.call(self.client.api.inspect_image, image)
-
-    def _creation(self, spec: ContainerSpec, channel_folder: Path) -> dict[str, Any]:
-        binds = [
-            f"{channel_folder}:{_INSIDE_CHANNEL}:ro",
-            f"{self._supervisor}:{_INSIDE_SUPERVISOR}:ro",
-            *(f"{mount.source}:{mount.target}:ro" for mount in spec.mounts),
-        ]
-        memory = memory_bytes(spec)
-        limits: dict[str, Any] = {}
-        if spec.limits:
-            limits = {
-                "Memory": memory,
-                "MemorySwap": memory,
-                "CpuPeriod": CPU_PERIOD_US,
-                "CpuQuota": cpu_quota(max(spec.cpus, INIT_CPUS)),
-            }
-        return {
-            "Image": spec.image,
-            "Entrypoint": [_INSIDE_SUPERVISOR],
-            "Cmd": [f"{_INSIDE_CHANNEL}/channel"],
-            "Env": [],
-            "User": USER,
-            "WorkingDir": TASK_ROOT,
-            "Labels": dict(spec.labels) | {"workbench.environment": spec.environment_id},
-            "HostConfig": {
-                "AutoRemove": True,
-                "Binds": binds,
-                "CapDrop": ["ALL"],
-                "IpcMode": "none",  # no /dev/shm: only /tmp can be written to, as in Lambda
-                "LogConfig": {"Type": "none"},
-                "NetworkMode": NETWORK,
-                "PidsLimit": PIDS,
-                "ReadonlyRootfs": True,
-                "SecurityOpt": ["no-new-privileges"],
-                "Tmpfs": {
-                    _INSIDE_TMP: f"rw,nosuid,nodev,exec,mode=1777,size={spec.ephemeral_storage_mb}m"
-                },
-                "Ulimits": [{"Name": "nofile", "Soft": NOFILE, "Hard": NOFILE}],
-                **limits,
-            },
-        }
-
-
-def memory_bytes(spec: ContainerSpec) -> int:
-    """Its limit."""
-    return spec.memory_mb * 1024 * 1024
-
-
-def cpu_quota(cpus: float) -> int:
-    """Microseconds of CPU in each period."""
-    return max(MIN_CPU_QUOTA_US, round(cpus * CPU_PERIOD_US))
 
 
 def _make_folder(folder: Path) -> None:

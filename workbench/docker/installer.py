@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.docker.builder import Builder
 from workbench.docker.client import EngineClient
-from workbench.docker.driver import USER
+from workbench.docker.creation import USER
 from workbench.docker.host import BuildHost
 from workbench.docker.network import NETWORK, ensure_network
 from workbench.docker.progress import Progress

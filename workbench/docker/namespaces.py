@@ -1,0 +1,137 @@
+"""Network namespaces that stand ready for containers which no stem cell fits.
+
+Making a network namespace is most of what starting a container takes (measured: joining one that is
+there takes a start to a third). Each belongs to a container of its own, its holder, in which nothing
+runs but the supervisor; it goes when the environment that joined it goes.
+
+Invariant: at most one environment ever joins a namespace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from workbench.clock import Clock
+from workbench.errors import DriverError
+from workbench.model.container import Figures, LogStream, RuntimeExit
+
+if TYPE_CHECKING:
+    from workbench.docker.container import DockerContainer
+
+RETRY_S = 15.0
+"""After a holder could not be made."""
+
+
+class Namespaces:
+    """One that stands ready, and its successors."""
+
+    def __init__(
+        self,
+        make: Callable[[Holding], Coroutine[Any, Any, DockerContainer]],
+        *,
+        busy: Callable[[], bool],
+        clock: Clock,
+        refill_after_s: float,
+    ) -> None:
+        """`make` makes a holder; none is made while it is `busy`, nor for `refill_after_s` after one
+        was taken: what took it goes first.
+        """
+        self._make = make
+        self._busy = busy
+        self._clock = clock
+        self._refill_after_s = refill_after_s
+        self._ready: DockerContainer | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._making: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Namespaces]:
+        """Keep one while the context is open, from the first `refill` on."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                yield self
+            finally:
+                self._tasks = None
+                if self._timer is not None:
+                    self._timer.cancel()
+                if self._making is not None:
+                    self._making.cancel()
+                holder, self._ready = self._ready, None
+                if holder is not None:
+                    await holder.remove()
+
+    @property
+    def ready(self) -> DockerContainer | None:
+        """The holder of the one that could be joined now."""
+        return self._ready
+
+    def take(self) -> DockerContainer | None:
+        """The holder of a namespace that nobody has joined or will join; `None`: there is none."""
+        holder, self._ready = self._ready, None
+        self.refill()
+        return holder
+
+    def refill(self, after_s: float | None = None) -> None:
+        """Have one made soon, unless there is one or it is on its way."""
+        waits = self._timer is not None or self._making is not None or self._ready is not None
+        if self._tasks is not None and not waits:
+            at_s = self._clock.monotonic() + (after_s or self._refill_after_s)
+            self._timer = self._clock.call_at(at_s, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        if self._busy():
+            self.refill()
+        elif self._tasks is not None:
+            self._making = self._tasks.create_task(self._fill(), name="make a network namespace")
+
+    async def _fill(self) -> None:
+        holding = Holding(self._gone)
+        try:
+            self._ready = await self._make(holding)
+        except DriverError:
+            self._making = None
+            self.refill(RETRY_S)
+        else:
+            self._making = None
+            if holding.lost:
+                self._gone()
+
+    def _gone(self) -> None:
+        """The holder that stood ready is no more, or the one that an environment has: then it is lost too."""
+        holder = self._ready
+        if holder is not None and not holder.channel.alive:
+            self._ready = None
+            if self._tasks is not None:
+                self._tasks.create_task(holder.remove(), name=f"remove {holder.name}")
+            self.refill()
+
+
+class Holding:
+    """What a holder's container is told to. Nothing runs in it, so that only its end means anything."""
+
+    def __init__(self, gone: Callable[[], None]) -> None:
+        self._gone = gone
+        self.lost = False
+
+    def on_created(self) -> None:
+        """Nobody waits for it."""
+
+    def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
+        """Nothing runs in it."""
+
+    def on_figures(self, figures: Figures) -> None:
+        """Nothing runs in it."""
+
+    def on_exit(self, ended: RuntimeExit) -> None:
+        """Nothing runs in it."""
+
+    def on_lost(self, why: str) -> None:
+        del why
+        self.lost = True
+        self._gone()
