@@ -80,7 +80,6 @@ def test_the_first_paint_waits_for_nothing_that_it_does_not_show() -> None:
         "markdown_it",
         "requests",
         "rich.progress",
-        "workbench.api",
         "workbench.cli.commands.replay",
         "workbench.docker",
         "workbench.engine.scheduler",
@@ -96,5 +95,10 @@ def test_the_first_paint_waits_for_nothing_that_it_does_not_show() -> None:
         "workbench.tui.widgets.log_view",
         "workbench.tui.widgets.report_view",
     )
-    screen = ["workbench.cli.main", "workbench.cli.commands.start", "workbench.tui.app"]
+    screen = [
+        "workbench.cli.main",
+        "workbench.cli.commands.start",
+        "workbench.api.control",
+        "workbench.tui.app",
+    ]
     assert dragged_in(screen, later) == {}

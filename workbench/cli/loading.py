@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Nothing is looked through for garbage while modules are imported, nor what they made ever after.
+    """Nothing is looked through for garbage meanwhile, nor what was made meanwhile ever after.
 
-    Measured: 30 ms of a start, and as long a pause each time later that Python walks everything.
+    Measured: a tenth of the time to the first paint, and 30 ms each time later that Python walks
+    everything.
     """
     gc.disable()
     try:

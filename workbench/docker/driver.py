@@ -11,7 +11,6 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +30,7 @@ from workbench.model.names import EnvironmentId
 from workbench.model.settings import Timeouts
 from workbench.model.stem import CellSpec
 from workbench.ports import ConnectionFactory, ContainerListener
+from workbench.values import dataclass
 
 API_ADDRESS = "127.0.0.1:9001"
 """Source: recorded AWS_LAMBDA_RUNTIME_API."""

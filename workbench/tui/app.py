@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -66,8 +67,11 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         clock: Clock | None = None,
         terminal: Terminal | None = None,
         zone: tzinfo | None = None,
+        painted: Callable[[], object] | None = None,
     ) -> None:
-        """`zone` `None` is the machine's own; `terminal` `None` is what the environment says."""
+        """`zone` `None` is the machine's own; `terminal` `None` is what the environment says. `painted`
+        is called after the first paint.
+        """
         super().__init__()
         root = workbench.catalog.root
         self.desk = Desk(
@@ -85,6 +89,7 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         self._keep_timer: Timer | None = None
         self._ticker: Timer | None = None
         self._turn = 0
+        self._painted = painted
         self._restored = self.keeper.restore()
         if self._restored.theme in self.available_themes:
             self.dress(self._restored.theme)
@@ -128,6 +133,8 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
 
     def _begin(self) -> None:
         """After the first paint, which would wait for an engine's client and for what shows runs."""
+        if self._painted is not None:
+            self._painted()
         self.home.result.complete()
         self.desk.workbench.environments.begin()
         self.work(self._make_images, group="images")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import ExitStack
 from pathlib import Path
 
 from workbench.cli.exits import Exit
@@ -59,13 +60,13 @@ async def _provide_engine(workbench: Workbench, output: Output, *, required: boo
 
 
 async def _screen(workbench: Workbench) -> Exit:
-    with loading():
+    with ExitStack() as held, ended_with_terminal(sys.stdin):
+        held.enter_context(loading())
         from workbench.api.control import ControlEndpoint
-    from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
+        from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
 
-    with ended_with_terminal(sys.stdin):
         async with ControlEndpoint(workbench).open():
-            await WorkbenchApp(workbench).run_async()
+            await WorkbenchApp(workbench, painted=held.close).run_async()
     return Exit.SUCCESS
 
 
