@@ -68,6 +68,12 @@ class Output:
             self.stderr.write(f"{shown if self.stderr_styled else plain(shown)}\n")
             self.stderr.flush()
 
+    def draw(self, text: str) -> None:
+        """On stderr as it is, without a line end: only what is ours, only on a terminal."""
+        with _told_when_gone():
+            self.stderr.write(text)
+            self.stderr.flush()
+
 
 @contextmanager
 def _told_when_gone() -> Iterator[None]:

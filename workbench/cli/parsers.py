@@ -157,6 +157,30 @@ def _run_commands(commands: Commands) -> None:
         help="events that run at the same time (default: as many as CPUs, at most 4)",
     )
 
+    tune = commands.add(
+        "tune",
+        "Run an event at several memory sizes: what each takes, and what it would cost.",
+        examples=("tune orders -e small", "tune orders -e small --sizes 512,1024 --runs 30"),
+    )
+    tune.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+    payload = tune.add_mutually_exclusive_group()
+    payload.add_argument("-e", "--event", metavar="NAME", help="a saved event of the function")
+    payload.add_argument("-p", "--payload", metavar="JSON|@FILE|-", help=_PAYLOAD)
+    tune.add_argument(
+        "--sizes",
+        metavar="MB,MB,...",
+        type=_sizes,
+        default=(128, 256, 512, 1024, 1769, 3008),
+        help="memory sizes (default: 128,256,512,1024,1769,3008)",
+    )
+    tune.add_argument(
+        "--runs",
+        metavar="N",
+        type=_positive,
+        default=10,
+        help="how often at each size, after a first call (default: 10)",
+    )
+
     serve = commands.add(
         "serve",
         "Answer Lambda's Invoke operation on 127.0.0.1 until told to stop.",
@@ -306,6 +330,14 @@ def _positive(text: str) -> int:
     return number
 
 
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    for size in sizes:
+        if not 128 <= size <= 10_240:
+            raise argparse.ArgumentTypeError(f"{size} is not a memory size: use 128 to 10240")
+    return sizes
+
+
 def _port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 65_535:
@@ -313,7 +345,9 @@ def _port(text: str) -> int:
     return number
 
 
-_positive.__name__ = _port.__name__ = "number"  # argparse names the type in its message
+# argparse names the type in its message
+_positive.__name__ = _port.__name__ = "number"
+_sizes.__name__ = "list of numbers"
 
 
 def _examples(lines: Sequence[str]) -> str:

@@ -89,6 +89,7 @@ def init_split(split: InitSplit) -> dict[str, Any] | None:
     if not split.known:
         return None
     return {
+        "claim_ms": rounded(split.claim_ms),
         "create_ms": rounded(split.create_ms),
         "start_ms": rounded(split.start_ms),
         "boot_ms": rounded(split.boot_ms),
@@ -155,6 +156,7 @@ def environment(found: EnvironmentSnapshot, *, now: datetime) -> dict[str, Any]:
         "version": found.version,
         "state": found.state,
         "container": found.container,
+        "origin": found.origin,
         "created_at": _time(found.created_at),
         "changed_at": _time(found.changed_at),
         "age_s": round(seconds_between(found.created_at, now), 1),

@@ -19,6 +19,7 @@ from workbench.values import dataclass
 
 if TYPE_CHECKING:
     from workbench.facade.replay import Replay
+from workbench.facade.tuning import Tuning
 from workbench.facade.upkeep import Upkeep
 
 
@@ -45,6 +46,11 @@ class Workbench:
         from workbench.facade.replay import Replay  # the screen does without it
 
         return Replay(catalog=self.catalog, events=self.events, invocations=self.invocations)
+
+    @property
+    def tuning(self) -> Tuning:
+        """Functions at several memory sizes."""
+        return Tuning(environments=self.environments, invocations=self.invocations, bus=self.bus)
 
     @property
     def upkeep(self) -> Upkeep:

@@ -28,7 +28,9 @@ def cold_start(measured: Measurements) -> tuple[tuple[str, float], ...]:
     """
     split = measured.split
     parts = [("create", split.create_ms), ("start", split.start_ms)]
-    if None in (split.create_ms, split.start_ms):
+    if split.claim_ms is not None:
+        parts = [("claim", split.claim_ms)]
+    elif None in (split.create_ms, split.start_ms):
         parts = [("container", measured.container_ms)]
     if None in (split.boot_ms, split.import_ms):
         parts += [("init", measured.init_ms)]

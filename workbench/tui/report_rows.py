@@ -31,6 +31,7 @@ _LABEL_CELLS = 13
 _MB = 1024 * 1024
 _PART_INKS = {
     "container": "dim",
+    "claim": "dim",
     "create": "dim",
     "start": "dim",
     "init": "accent",

@@ -285,3 +285,20 @@ def _look_on(terminal: int, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:
         if select.select([terminal], [], [], 0.1)[0]:
             os.read(terminal, 65536)
+
+
+# --- tune -------------------------------------------------------------------------------------------------
+
+
+def test_memory_sizes_cannot_be_compared_without_containers(served: Served) -> None:
+    ended = served.project.run("tune", "untouched", "--sizes", "128", "--runs", "1")
+
+    assert (ended.code, ended.out) == (3, b"")
+    assert "Memory sizes and the CPU that goes with them need containers" in ended.err
+
+
+def test_an_event_that_is_not_there_is_a_wrong_request(served: Served) -> None:
+    ended = served.project.run("tune", "untouched", "-e", "nope")
+
+    assert ended.code == 2
+    assert "nope" in ended.err

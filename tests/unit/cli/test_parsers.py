@@ -16,6 +16,7 @@ COMMANDS = {
     "start",
     "invoke",
     "replay",
+    "tune",
     "serve",
     "ls",
     "events",

@@ -100,6 +100,7 @@ def test_a_success_has_every_documented_key_and_no_other() -> None:
         "billed_ms": 113,
         "init_ms": 100.0,
         "init_split": {
+            "claim_ms": None,
             "create_ms": 7.12,
             "start_ms": 182.89,
             "boot_ms": None,

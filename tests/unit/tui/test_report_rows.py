@@ -53,6 +53,19 @@ def test_a_start_from_before_its_parts_were_measured_has_the_two_that_were() -> 
     ]
 
 
+def test_a_container_that_stood_ready_was_claimed() -> None:
+    record = a_record(cold=True)
+    assert record.measurements is not None
+    split = InitSplit(claim_ms=4.0, boot_ms=1.0, import_ms=15.0)
+    rows = rows_of(replace(record, measurements=replace(record.measurements, split=split)))
+
+    assert [row.text for row in rows if row.label.startswith("  ")] == [
+        "  claim      ████                      4.00 ms",
+        "  boot           █                     1.00 ms",
+        "  import          ███████████████     15.00 ms",
+    ]
+
+
 def test_a_cold_start_of_which_nothing_was_measured_is_only_cold() -> None:
     record = a_record(cold=True)
     rows = rows_of(replace(record, measurements=Measurements(duration_ms=1.0)))
