@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ECHO_PYTHON = "def handler(event, context):\n    return event\n"
+ECHO_NODE = "exports.handler = async (event) => event;\n"
 MEMORY_MB = 1769
 """One vCPU: with less, a function's own CPU share is what would be measured."""
 
@@ -26,14 +27,20 @@ class Served:
     project: Path
 
 
-def write_function(project: Path, name: str, *, runtime: str = "python3.13") -> Path:
+def write_function(
+    project: Path, name: str, *, runtime: str = "python3.13", tmp_mb: int = 512
+) -> Path:
     """An echo function."""
     folder = project / name
     folder.mkdir(parents=True)
     (folder / "function.toml").write_text(
         f'runtime = "{runtime}"\nhandler = "app.handler"\nmemory_mb = {MEMORY_MB}\ntimeout_s = 30\n'
+        f"ephemeral_storage_mb = {tmp_mb}\n"
     )
-    (folder / "app.py").write_text(ECHO_PYTHON)
+    if runtime.startswith("nodejs"):
+        (folder / "app.js").write_text(ECHO_NODE)
+    else:
+        (folder / "app.py").write_text(ECHO_PYTHON)
     return folder
 
 

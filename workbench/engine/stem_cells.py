@@ -19,7 +19,7 @@ from workbench.errors import DriverError
 from workbench.model.container import ContainerSpec
 from workbench.model.names import EnvironmentId
 from workbench.model.settings import StemSettings
-from workbench.model.stem import CellKind, CellSpec, Demand, asked, wanted
+from workbench.model.stem import CellKind, CellSpec, Demand, asked, expected, wanted
 from workbench.ports import (
     CellDriver,
     ConnectionFactory,
@@ -99,9 +99,8 @@ class StemCells:
     def expect(self, kind: CellKind, *, memory_mb: int) -> None:
         """An environment of this kind may be wanted soon."""
         now_s = self._clock.monotonic()
-        if kind not in self._demands:
-            self._demands[kind] = Demand(memory_mb=memory_mb, last_s=now_s)
-            self._stir(now_s)
+        self._demands[kind] = expected(self._demands.get(kind), memory_mb=memory_mb, now_s=now_s)
+        self._stir(now_s)
 
     async def claim(
         self,

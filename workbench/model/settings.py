@@ -80,6 +80,8 @@ class StemSettings:
     """What all of them may hold together, as measured."""
     cell_bytes: int = 32 * 1024 * 1024
     """What one is taken to hold until it was measured."""
+    foreseen: int = 6
+    """Kinds that have one before anybody asks, because the project has functions of them."""
     burst_s: float = 1.0
     """Environments wanted within this time count as wanted at once."""
     refill_after_s: float = 0.25

@@ -115,6 +115,8 @@ class Demand:
     memory_mb: int
     """Of whoever asked last: what the next cell gets."""
     last_s: float
+    expected: int = 0
+    """Functions of this kind that nobody has invoked yet."""
     burst: int = 0
     """Most cells asked for within `StemSettings.burst_s`, in the time that is remembered."""
     burst_began_s: float = float("-inf")
@@ -138,6 +140,13 @@ def asked(demand: Demand | None, *, memory_mb: int, now_s: float, settings: Stem
     )
 
 
+def expected(demand: Demand | None, *, memory_mb: int, now_s: float) -> Demand:
+    """`demand` after it became known that there is one more function of this kind."""
+    if demand is None:
+        demand = Demand(memory_mb=memory_mb, last_s=now_s)
+    return replace(demand, expected=demand.expected + 1)
+
+
 def wanted(
     demands: Mapping[CellKind, Demand],
     *,
@@ -149,22 +158,21 @@ def wanted(
 
     cell_bytes: what one was measured to hold; a kind that is not in it counts as `cell_bytes` of
     the settings. Nobody having asked for `time_to_live_s`, a kind gets none. Under the memory budget
-    those asked for last come first, each with one before any gets a second.
+    those asked for last come first, each with one before any gets a second; then, of the kinds that
+    nobody has asked for yet, those of most functions, with one each.
     """
-    alive = sorted(
-        (
-            kind
-            for kind, demand in demands.items()
-            if now_s - demand.last_s < settings.time_to_live_s
-        ),
-        key=lambda kind: demands[kind].last_s,
-        reverse=True,
+    fresh = {k: d for k, d in demands.items() if now_s - d.last_s < settings.time_to_live_s}
+    in_use = sorted((k for k, d in fresh.items() if d.burst), key=lambda k: -fresh[k].last_s)
+    foreseen = sorted(
+        (k for k, d in fresh.items() if not d.burst), key=lambda k: -fresh[k].expected
     )
+    alive = [*in_use, *foreseen[: settings.foreseen]]
     counts = dict.fromkeys(demands, 0)
     left = settings.memory_bytes
     for level in range(1, settings.maximum + 1):
         for kind in alive:
-            aim = min(settings.maximum, max(settings.minimum, demands[kind].burst))
+            least = settings.minimum if demands[kind].burst else 1
+            aim = min(settings.maximum, max(least, demands[kind].burst))
             size = cell_bytes.get(kind, settings.cell_bytes)
             if level <= aim and size <= left:
                 counts[kind] = level

@@ -14,7 +14,7 @@ from workbench.model.container import Mount
 from workbench.model.names import EnvironmentId
 from workbench.model.runtime import PreloadRule
 from workbench.model.settings import Settings, StemSettings
-from workbench.model.stem import CellKind, Demand, asked, cell_kind, wanted
+from workbench.model.stem import CellKind, Demand, asked, cell_kind, expected, wanted
 from workbench.model.variables import boot_variables, runtime_variables
 from workbench.model.version import Version
 
@@ -183,3 +183,12 @@ def test_memory_of_whoever_asked_last_is_what_the_next_cell_gets() -> None:
     first = asked(None, memory_mb=128, now_s=1, settings=SETTINGS)
 
     assert asked(first, memory_mb=512, now_s=9, settings=SETTINGS).memory_mb == 512
+
+
+def test_kinds_nobody_has_asked_for_yet_have_one_each_those_of_most_functions_first() -> None:
+    settings = replace(SETTINGS, minimum=2, foreseen=1)
+    few = expected(None, memory_mb=128, now_s=1)
+    many = expected(few, memory_mb=128, now_s=2)
+    demands = {ONE: few, TWO: many, THREE: demanded(3)}
+
+    assert wanted(demands, cell_bytes={}, now_s=4, settings=settings) == {ONE: 0, TWO: 1, THREE: 2}
