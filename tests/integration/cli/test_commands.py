@@ -192,14 +192,16 @@ def test_ps_shows_what_another_workbench_runs(project: Project) -> None:
         "AGE",
         "IDLE LEFT",
         "RUNS",
-        "REQUEST",
         "NOW / PEAK / LIMIT",
         "CPU",
         "INIT",
+        "CONTAINER",
     ]
-    assert row[:4] == [environment["environment_id"][:8], "slow", "$LATEST", "busy"]
-    assert (row[5], row[6], row[7]) == ("-", "1", environment["request_id"][:8])
-    assert row[8].endswith(" / 128 MB")
+    busy = f"busy {environment['request_id'][:8]}"
+    assert row[:4] == [environment["environment_id"][:8], "slow", "$LATEST", busy]
+    assert row[5:7] == ["-", "1"]
+    assert row[7].endswith(" / 128 MB")
+    assert row[-1] == environment["origin"] == "plain"
     assert "No isolation" in shown.err
 
 

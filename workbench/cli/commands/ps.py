@@ -23,10 +23,10 @@ _COLUMNS = (
     Column(title="age", right=True),
     Column(title="idle left", right=True),
     Column(title="runs", right=True),
-    Column(title="request"),
     Column(title="now / peak / limit", right=True),
     Column(title="cpu", right=True),
     Column(title="init", right=True),
+    Column(title="container"),
 )
 
 
@@ -50,7 +50,11 @@ async def run(arguments: Namespace, output: Output) -> int:
 def _row(environment: EnvironmentSnapshot, now: datetime) -> Row:
     figures = environment.figures
     until = environment.idle_until
-    state = f"{environment.state}, going" if environment.retiring else str(environment.state)
+    state = str(environment.state)
+    if environment.invocation is not None:
+        state += f" {environment.invocation[:8]}"
+    if environment.retiring:
+        state += ", going"
     return [
         environment.environment_id[:8],
         environment.function,
@@ -59,10 +63,10 @@ def _row(environment: EnvironmentSnapshot, now: datetime) -> Row:
         span(values.seconds_between(environment.created_at, now)),
         "-" if until is None else span(values.seconds_between(now, until)),
         str(environment.invocations),
-        "-" if environment.invocation is None else environment.invocation[:8],
         f"{_mb(figures.current_bytes)} / {_mb(figures.peak_bytes)} / {environment.memory_mb} MB",
         milliseconds(None if figures.cpu_ns is None else figures.cpu_ns / 1e6),
         milliseconds(environment.init_ms),
+        str(environment.origin),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from argparse import Namespace
 from contextlib import ExitStack
@@ -62,12 +63,28 @@ async def _provide_engine(workbench: Workbench, output: Output, *, required: boo
 async def _screen(workbench: Workbench) -> Exit:
     with ExitStack() as held, ended_with_terminal(sys.stdin):
         held.enter_context(loading())
-        from workbench.api.control import ControlEndpoint
         from workbench.tui.app import WorkbenchApp  # 250 ms that no headless command waits for
 
-        async with ControlEndpoint(workbench).open():
-            await WorkbenchApp(workbench, painted=held.close).run_async()
+        painted = asyncio.Event()
+        held.callback(painted.set)
+        async with asyncio.TaskGroup() as tasks:
+            control = tasks.create_task(_take_orders(workbench, painted), name="control")
+            try:
+                await WorkbenchApp(workbench, painted=held.close).run_async()
+            finally:
+                control.cancel()
     return Exit.SUCCESS
+
+
+async def _take_orders(workbench: Workbench, painted: asyncio.Event) -> None:
+    """From `warm` and the like, once there is something to be seen."""
+    await painted.wait()
+    from workbench.api.control import (
+        ControlEndpoint,
+    )  # 10 ms that the first paint does not wait for
+
+    async with ControlEndpoint(workbench).open():
+        await asyncio.Event().wait()
 
 
 async def _replay(workbench: Workbench, output: Output) -> Exit:
