@@ -136,7 +136,12 @@ LOOKS = {
 def same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids that are the same ones each time."""
     numbers = itertools.count(0x5EED << 112)
-    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=next(numbers), version=4))
+
+    def same() -> uuid.UUID:
+        return uuid.UUID(int=next(numbers), version=4)
+
+    monkeypatch.setattr(uuid, "uuid4", same)
+    monkeypatch.setattr(invoker, "new_request_id", lambda: RequestId(str(same())))
 
 
 @pytest.mark.parametrize("name", LOOKS)
