@@ -23,6 +23,8 @@ from tests.integration.tui import projects, stage
 from tests.integration.tui.player import Player, playing
 from tests.integration.tui.stage import Scene, Setting
 from tests.integration.tui.test_trouble import BROKE, REFUSED, STEPS
+from workbench.functions import invoker
+from workbench.model.names import RequestId
 
 SIZES = ((120, 36), (80, 24))
 SPINNER = str.maketrans(dict.fromkeys("⠙⠹⠸⠼⠴⠦⠧⠇⠏", "⠋"))
