@@ -178,6 +178,11 @@ class ExecutionEnvironment:
         return self._going
 
     @property
+    def nearly_available(self) -> bool:
+        """It has answered, and is about to take the next invocation."""
+        return self.state is _S.RESPONDED and not self.retire_when_done
+
+    @property
     def warm(self) -> bool:
         """Its runtime has initialised and waits."""
         return self.state is _S.IDLE

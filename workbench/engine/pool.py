@@ -7,10 +7,12 @@ Everything here is synchronous: no lock, and no await between a look and the act
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import field
 
+from workbench.clock import Clock
 from workbench.engine.environment import ExecutionEnvironment
 from workbench.engine.run import Run
 from workbench.engine.starts import Starter, Starts
@@ -21,6 +23,10 @@ from workbench.values import dataclass
 
 MAX_MOVES = 3
 """How often an invocation that was certainly not fetched may go to another environment."""
+
+PATIENCE_S = 0.025
+"""How long an invocation waits for an environment that has answered and did not ask for more yet,
+before one is started for it."""
 
 ShelfKey = tuple[FunctionName, Qualifier, str]
 
@@ -39,6 +45,8 @@ class Shelf:
     waiting: deque[Run] = field(default_factory=deque)
     own: dict[ExecutionEnvironment, Run] = field(default_factory=dict)
     """Environments (among `others`) that are started for one invocation, which waits for its own."""
+    patience: asyncio.TimerHandle | None = None
+    """Somebody waits for an environment that has answered: until then."""
     superseded: bool = False
     """Newer code has taken its place: it serves who waits already, then goes."""
 
@@ -66,7 +74,7 @@ class Shelf:
 class Pool:
     """All shelves."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - callbacks of its one owner
         self,
         *,
         make: Callable[[Version], ExecutionEnvironment],
@@ -75,6 +83,7 @@ class Pool:
         starts_at_once: int,
         memory_budget_mb: int | None,
         short: Callable[[Starter], None],
+        clock: Clock,
     ) -> None:
         """`make` makes an environment, `launch` sets it going; `give_up` ends a run that gets none;
         `short` is told when memory keeps one from being started.
@@ -84,6 +93,7 @@ class Pool:
         self._make = make
         self._launch = launch
         self._give_up = give_up
+        self._clock = clock
         self._shelves: dict[ShelfKey, Shelf] = {}
         self.starts = Starts(
             at_once=starts_at_once,
@@ -120,6 +130,7 @@ class Pool:
                     return True
             if run in shelf.waiting:
                 shelf.waiting.remove(run)
+                self._watch(shelf)
                 self._drop_needless(shelf)
                 return True
         return False
@@ -201,6 +212,7 @@ class Pool:
             in_line.extend((*shelf.waiting, *shelf.own.values()))
             shelf.waiting.clear()
             shelf.own.clear()
+            self._watch(shelf)
             self._thin_out(shelf, cause)
         return in_line
 
@@ -221,6 +233,7 @@ class Pool:
         elif shelf.waiting:
             shelf.others.add(environment)
             environment.assign(shelf.waiting.popleft())
+            self._watch(shelf)
             if shelf.starting:
                 self._drop_needless(shelf)
         elif shelf.superseded:
@@ -257,6 +270,7 @@ class Pool:
             shelf.idle.remove(environment)
         self.starts.gone(environment)
         if shelf.empty:
+            self._watch(shelf)
             del self._shelves[self._key(shelf.version)]
         else:
             self._start_what_is_missing(shelf)
@@ -308,8 +322,34 @@ class Pool:
         return None
 
     def _start_what_is_missing(self, shelf: Shelf) -> None:
-        while len(shelf.starting) < len(shelf.waiting):
+        """One for each in line, but for those whom an environment that has answered will serve: it
+        asks for the next invocation in less than the time a start takes, as a rule.
+        """
+        missing = len(shelf.waiting) - len(shelf.starting)
+        if missing <= 0:
+            return
+        missing -= sum(environment.nearly_available for environment in shelf.others)
+        for _ in range(missing):
             self._start_one(shelf)
+        self._watch(shelf)
+
+    def _watch(self, shelf: Shelf) -> None:
+        """Nobody in line is patient for long."""
+        if len(shelf.starting) >= len(shelf.waiting):
+            if shelf.patience is not None:
+                shelf.patience.cancel()
+                shelf.patience = None
+        elif shelf.patience is None:
+            at_s = self._clock.monotonic() + PATIENCE_S
+            shelf.patience = self._clock.call_at(at_s, lambda: self._end_patience(shelf))
+
+    def _end_patience(self, shelf: Shelf) -> None:
+        shelf.patience = None
+        now_s = self._clock.monotonic()
+        overdue = sum(now_s - run.accepted_s >= PATIENCE_S for run in shelf.waiting)
+        for _ in range(overdue - len(shelf.starting)):
+            self._start_one(shelf)
+        self._watch(shelf)
 
     def _start_one(self, shelf: Shelf, *, spare: bool = False) -> ExecutionEnvironment:
         environment = self._make(shelf.version)

@@ -52,6 +52,7 @@ class Scheduler:
             starts_at_once=self._settings.limits.parallel_starts,
             memory_budget_mb=memory_budget_mb,
             short=self._tell_short,
+            clock=surroundings.clock,
         )
         self._runs: dict[RequestId, Run] = {}
         self._tasks: asyncio.TaskGroup | None = None
