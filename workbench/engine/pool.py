@@ -49,6 +49,8 @@ class Shelf:
     """Somebody waits for an environment that has answered: until then."""
     superseded: bool = False
     """Newer code has taken its place: it serves who waits already, then goes."""
+    cause: str = ""
+    """Why it was."""
 
     @property
     def environments(self) -> Iterator[ExecutionEnvironment]:
@@ -185,7 +187,7 @@ class Pool:
             if (name, qualifier) != (version.name, version.version) or digest == version.digest:
                 continue
             was_in_use = was_in_use or not shelf.empty
-            shelf.superseded = True
+            shelf.superseded, shelf.cause = True, cause
             self._thin_out(shelf, cause)
         return was_in_use
 
@@ -201,14 +203,14 @@ class Pool:
         """The function is gone: as `supersede`, with nothing in its place."""
         for (name, _, _), shelf in list(self._shelves.items()):
             if name == function:
-                shelf.superseded = True
+                shelf.superseded, shelf.cause = True, cause
                 self._thin_out(shelf, cause)
 
     def drain(self, cause: str) -> list[Run]:
         """Everything goes when it is done. Answers with the runs that were still in line."""
         in_line: list[Run] = []
         for shelf in list(self._shelves.values()):
-            shelf.superseded = True
+            shelf.superseded, shelf.cause = True, cause
             in_line.extend((*shelf.waiting, *shelf.own.values()))
             shelf.waiting.clear()
             shelf.own.clear()
@@ -238,7 +240,7 @@ class Pool:
                 self._drop_needless(shelf)
         elif shelf.superseded:
             shelf.others.add(environment)
-            environment.retire("newer code")
+            environment.retire(shelf.cause)
         else:
             shelf.others.discard(environment)
             shelf.idle.append(environment)

@@ -172,8 +172,31 @@ async def test_idle_ones_are_drained_now_and_busy_ones_when_done() -> None:
         await run.record()
         await engine.settle()
         assert engine.states == []
+        ended = [
+            told.cause
+            for told in engine.heard(EnvironmentChanged)
+            if told.state is EnvironmentState.STOPPED
+        ]
+        assert ended == ["drained"] * 2
         fresh = await engine.record()
     assert fresh.cold is True
+
+
+async def test_one_that_is_started_for_somebody_in_line_serves_them_and_goes() -> None:
+    async with open_engine(serving(works_a_second, init_s=0.5)) as engine:
+        run = engine.invoke()
+        await engine.settle()
+        engine.scheduler.drain(a_version().name)
+        assert (await run.outcome()).ok
+        await run.record()
+        await engine.settle()
+        assert engine.states == []
+        (last,) = [
+            told.cause
+            for told in engine.heard(EnvironmentChanged)
+            if told.state is EnvironmentState.STOPPED
+        ]
+    assert last == "drained"
 
 
 async def test_draining_one_function_leaves_the_others_alone() -> None:

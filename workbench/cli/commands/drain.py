@@ -27,4 +27,5 @@ async def run(arguments: Namespace, output: Output) -> int:
 def _told(reply: Reply) -> str:
     if reply.refusal is not None:
         return reply.refusal
-    return f"{reply.answer['gone']} gone, {reply.answer['finishing']} go when they are done."
+    gone, finishing = reply.answer["gone"], reply.answer["finishing"]
+    return f"{gone} gone, {finishing} to go when done." if finishing else f"{gone} gone."
