@@ -10,7 +10,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import latency, starts
+from benchmarks import latency, pool, starts
 from benchmarks.figures import Figure, table
 from benchmarks.served import serve, write_function
 
@@ -25,6 +25,7 @@ def main() -> None:
         (project / "workbench.toml").write_text(SETTINGS)
         write_function(project, "echo")
         starts.prepare_cold(project)
+        pool.prepare(project)
         _say("building what is needed")
         build = [
             sys.executable,
@@ -68,9 +69,10 @@ def _measure(project: Path) -> list[Figure]:
         figures += starts.reload(served, "echo", images["python3.13"])
         _say("throughput")
         figures += latency.throughput(served, "echo", images["python3.13"])
-        figures += starts.memory(
-            served, environments=3 * starts.RUNS + max(latency.CLIENTS), echo_pid=echo_pid
-        )
+        _say("bursts")
+        figures += pool.burst(served, images["python3.13"])
+        figures += pool.streaming(served)
+        figures += pool.memory(served, echo_pid)
     _say("first paint")
     return figures + starts.first_paint(project)
 

@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from fcntl import ioctl
 from pathlib import Path
 from termios import TIOCSWINSZ
@@ -50,10 +49,10 @@ def cold(served: Served, images: dict[str, str]) -> list[Figure]:
         )
         with Client(served.host, served.port) as client:
             for number in range(RUNS):
-                _stand_by(served, "wb-stem-", images[runtime])
+                stand_by(served, "wb-stem-", images[runtime])
                 path = function_path(f"cold-{runtime[:6]}-{number}")
                 ours.append(client.timed_post(path, BODY))
-                plain.append(_docker_run(images[runtime], *program))
+                plain.append(docker_run(images[runtime], *program))
         yardstick = (f"docker run, {Path(program[0]).name}", plain)
         figures.append(median(name, ours, against=yardstick, target=target))
     return figures
@@ -67,42 +66,15 @@ def plain(served: Served, image: str) -> list[Figure]:
         for number in range(RUNS):
             # A size of /tmp that no other function has: no container made ahead is of any use to it.
             write_function(served.project, f"plain-{number}", tmp_mb=600 + number)
-            _stand_by(served, "wb-network-")
+            stand_by(served, "wb-network-")
             ours.append(client.timed_post(function_path(f"plain-{number}"), BODY))
-            bare.append(_docker_run(image))
+            bare.append(docker_run(image))
     return [
         median(PLAIN, ours, against=("docker run, python3", bare), target="under 130 ms"),
     ]
 
 
-def burst(served: Served, function: str, image: str, *, width: int = 50) -> list[Figure]:
-    """So many calls at once of a function that has one environment, all answered; against as many
-    containers, four at a time.
-    """
-    path = function_path(function)
-
-    def call(_: int) -> float:
-        with Client(served.host, served.port) as client:
-            return client.timed_post(path, b'{"sleep_s": 0.5}')
-
-    def run(_: int) -> float:
-        return _docker_run(image)
-
-    with ThreadPoolExecutor(width) as callers, ThreadPoolExecutor(4) as runners:
-        began = time.perf_counter()
-        list(callers.map(call, range(width)))
-        ours = (time.perf_counter() - began) * 1000
-        began = time.perf_counter()
-        list(runners.map(run, range(width)))
-        bare = (time.perf_counter() - began) * 1000
-    return [
-        median(
-            f"burst of {width}, all answered", [ours], against=(f"{width} times docker run", [bare])
-        )
-    ]
-
-
-def _stand_by(served: Served, prefix: str, image: str | None = None) -> None:
+def stand_by(served: Served, prefix: str, image: str | None = None) -> None:
     """Wait until a container that was made ahead has been there for a moment: people do not call as
     fast as a benchmark does.
     """
@@ -125,7 +97,8 @@ def _stand_by(served: Served, prefix: str, image: str | None = None) -> None:
     raise RuntimeError(f"no {prefix} container within a minute")
 
 
-def _docker_run(image: str, program: str = "python3", *arguments: str) -> float:
+def docker_run(image: str, program: str = "python3", *arguments: str) -> float:
+    """Milliseconds of a container of its own."""
     began = time.perf_counter()
     command = ["docker", "run", "--rm", "--entrypoint", program, image, *(arguments or ("-c", "1"))]
     subprocess.run(command, check=True)
@@ -143,13 +116,13 @@ def reload(served: Served, function: str, image: str) -> list[Figure]:
     with Client(served.host, served.port) as client:
         client.timed_post(path, BODY)
         for number in range(RUNS):
-            _stand_by(served, "wb-stem-", image)
+            stand_by(served, "wb-stem-", image)
             source.write_text(f"def handler(event, context):\n    return {number}\n")
             saved = time.perf_counter()
             while client.post(path, BODY)[1].strip() != str(number).encode():
                 pass
             samples.append((time.perf_counter() - saved) * 1000)
-            plain.append(_docker_run(image))
+            plain.append(docker_run(image))
     source.write_text(ECHO_PYTHON)
     return [
         median(
@@ -200,26 +173,3 @@ def _paint(command: list[str], sign: bytes) -> float:
                 break
         os.waitpid(pid, 0)
         os.close(terminal)
-
-
-def memory(served: Served, environments: int, echo_pid: int) -> list[Figure]:
-    """What the serving process itself holds; the yardstick is the bare server's process."""
-    value = _resident_mb(served.pid)
-    return [
-        Figure(
-            name=f"workbench memory, {environments} environments",
-            unit="MB",
-            value=value,
-            low=value,
-            high=value,
-            runs=1,
-            yardstick="bare aiohttp echo",
-            yardstick_value=_resident_mb(echo_pid),
-        )
-    ]
-
-
-def _resident_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    held = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(held.split()[1]) / 1024
