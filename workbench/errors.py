@@ -16,7 +16,8 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ FunctionNotFound
     │  ├─ EventNotFound
     │  ├─ InvocationNotFound
-    │  └─ RuntimeNotFound
+    │  ├─ RuntimeNotFound
+    │  └─ ProvisionedConcurrencyNotFound
     ├─ ConflictError         it exists already, or is not in a state that allows this
     │  ├─ AlreadyExists
     │  └─ FunctionNotReady
@@ -177,6 +178,13 @@ class RuntimeNotFound(NotFoundError):
     def __init__(self, runtime: str, *, known: tuple[str, ...]) -> None:
         super().__init__(f"No runtime named {runtime}. Known runtimes: {', '.join(known)}.")
         self.runtime = runtime
+
+
+class ProvisionedConcurrencyNotFound(NotFoundError):
+    """Nothing is provisioned for that version or alias. Source: recorded text."""
+
+    def __init__(self) -> None:
+        super().__init__("No Provisioned Concurrency Config found for this function")
 
 
 class ConflictError(WorkbenchError):

@@ -22,6 +22,7 @@ import pytest
 from tests.e2e.acting import ACTORS
 from workbench.assembly.workbench import open_workbench
 from workbench.config.settings import Overrides
+from workbench.engine.scheduler import Scheduler
 from workbench.facade.invocations import Run
 from workbench.facade.workbench import Workbench
 from workbench.model.container import LogStream
@@ -154,6 +155,13 @@ class Live:
     def environments(self, name: str) -> tuple[EnvironmentSnapshot, ...]:
         """Those of a function, oldest first."""
         return tuple(each for each in self.workbench.environments.mine() if each.function == name)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The engine itself, for what no front end can ask for yet."""
+        engine = self.workbench.concurrency._keeper.engine
+        assert engine is not None
+        return engine.scheduler
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait for something that telemetry goes with."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
-from tests.e2e.live import Live, all_of, done
+from tests.e2e.live import AT_GATE, Live, all_of, done
 from tests.e2e.test_concurrency import a_function, at_gates, gates
+from tests.fakes.versions import an_acceptance
+from workbench.clock import SystemClock
+from workbench.errors import InvalidParameter, ProvisionedConcurrencyNotFound
+from workbench.facade.invocations import Run
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
-from workbench.model.names import FunctionName
+from workbench.model.names import LATEST, FunctionName, Qualifier, RequestId
 from workbench.model.telemetry import EnvironmentChanged, MemoryShort
+from workbench.model.version import Version
 
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -70,3 +76,72 @@ async def test_more_than_fits_runs_in_turn_and_idle_ones_make_room(live: Live) -
         assert sum(alive.values()) <= BUDGET_MB or len(alive) == 1
     (warning,) = live.workbench.catalog.function(giant).problems
     assert "it runs one at a time" in warning.message
+
+
+async def test_provisioned_environments_stand_ready_and_the_rest_spills_over(live: Live) -> None:
+    code = (
+        "import os\n"
+        "def handler(event, context):\n"
+        "    if 'gate' in event:\n"
+        "        at_gate(event['gate'])\n"
+        "    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"
+        f"{AT_GATE}# {uuid.uuid4()}\n"
+    )
+    name = await live.add({"app.py": code}, memory_mb=128, timeout_s=120)
+    latest = await live.workbench.environments.prepare(name)
+    number = Qualifier("1")
+
+    async def published(function: FunctionName, qualifier: Qualifier) -> Version:
+        assert (function, qualifier) == (name, number)
+        return replace(latest, version=number)
+
+    concurrency = live.workbench.concurrency
+    concurrency._published = published
+    put = await concurrency.provision(name, number, 2)
+    await live.until(lambda: concurrency.all_provisioned(name)[0].status == "READY")
+    ready = await concurrency.provisioned(name, number)
+
+    scheduler = live.scheduler
+
+    def start(gate: str) -> Run:
+        acceptance = replace(
+            an_acceptance(
+                replace(latest, version=number), payload=b'{"gate": "%s"}' % gate.encode()
+            ),
+            request_id=RequestId(str(uuid.uuid4())),
+            accepted_at=SystemClock().now(),
+        )
+        return scheduler.invoke(
+            replace(latest, version=number), acceptance, trace_id="Root=1-2-3;Sampled=0"
+        )
+
+    names = gates(3)
+    runs = [start(gate) for gate in names]
+    for run, gate in zip(runs, names, strict=True):
+        await live.until_printed(run, f"at gate {gate}")
+    for run, gate in zip(runs, names, strict=True):
+        await live.let_go(run, gate)
+    ended = await all_of(*(done(run) for run in runs))
+    (crashed, *_) = live.environments(name)
+    scheduler.recycle(lambda each, _: each == crashed.environment_id)
+    await live.until(
+        lambda: crashed.environment_id not in {e.environment_id for e in live.environments(name)}
+    )
+    await live.until(lambda: concurrency.all_provisioned(name)[0].status == "READY")
+    await concurrency.unprovision(name, number)
+    await live.until(
+        lambda: {e.initialization_type for e in live.environments(name)} == {"on-demand"}
+    )
+
+    assert (put.status, put.requested, put.allocated) == ("IN_PROGRESS", 2, 0)
+    assert (ready.allocated, ready.available, ready.version) == (2, 2, number)
+    assert [d.answer for d in ended] == ["provisioned-concurrency"] * 2 + ["on-demand"]
+    assert [d.record.initialization_type for d in ended] == [d.answer for d in ended]
+    kept = [await live.workbench.invocations.record(d.request_id) for d in ended]
+    assert [each.record.initialization_type for each in kept] == [d.answer for d in ended]
+    with pytest.raises(ProvisionedConcurrencyNotFound):
+        await concurrency.provisioned(name, number)
+    with pytest.raises(InvalidParameter, match="cannot be applied to unpublished"):
+        await concurrency.provision(name, LATEST, 1)
+    with pytest.raises(InvalidParameter, match="must be an alias or a published version"):
+        await concurrency.provisioned(name, LATEST)

@@ -23,6 +23,7 @@ from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
 from workbench.errors import DriverError, WorkbenchError
 from workbench.facade.catalog import Catalog
+from workbench.facade.concurrency import Concurrency
 from workbench.facade.doctor import Doctor, Say
 from workbench.facade.environments import Environments
 from workbench.facade.events import Events
@@ -271,6 +272,13 @@ async def fake_house(
                 preparation=preparation,
                 reload=reload,
                 history=store.history,
+            ),
+            concurrency=Concurrency(
+                ledger=ledger,
+                registry=registry,
+                keeper=keeper,
+                history=store.history,
+                memory_budget_mb=lambda: 1000,
             ),
             instances=Instances(own=store.instance, state=state, clock=clock),
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),

@@ -62,6 +62,9 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.EventNotFound: _NOT_FOUND,
     errors.InvocationNotFound: _NOT_FOUND,
     errors.RuntimeNotFound: Fault(502, "InvalidRuntimeException", BodyShape.USER_CAPITAL),
+    errors.ProvisionedConcurrencyNotFound: Fault(
+        404, "ProvisionedConcurrencyConfigNotFoundException", BodyShape.USER
+    ),
     errors.ConflictError: _CONFLICT,
     errors.AlreadyExists: _CONFLICT,
     errors.FunctionNotReady: _CONFLICT,

@@ -12,6 +12,7 @@ from workbench.assembly.engines import open_engine
 from workbench.assembly.site import Site
 from workbench.assembly.tidying import tidy
 from workbench.clock import SystemClock
+from workbench.config.capacity import budget_mb
 from workbench.config.discovery import ProjectReader
 from workbench.config.events import EventFiles
 from workbench.config.locations import state_folder
@@ -20,6 +21,7 @@ from workbench.config.scaffold import create_function
 from workbench.config.settings import Overrides
 from workbench.engine.concurrency import Ledger
 from workbench.facade.catalog import Catalog
+from workbench.facade.concurrency import Concurrency
 from workbench.facade.doctor import Doctor
 from workbench.facade.environments import Environments
 from workbench.facade.events import Events
@@ -121,6 +123,13 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
             preparation=preparation,
             reload=reload,
             history=history,
+        ),
+        concurrency=Concurrency(
+            ledger=site.ledger,
+            registry=registry,
+            keeper=keeper,
+            history=history,
+            memory_budget_mb=lambda: budget_mb(site.settings),
         ),
         instances=Instances(own=site.store.instance, state=site.state, clock=site.clock),
         doctor=Doctor(

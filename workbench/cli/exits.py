@@ -43,6 +43,7 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.EventNotFound: Exit.BAD_REQUEST,
     errors.InvocationNotFound: Exit.BAD_REQUEST,
     errors.RuntimeNotFound: Exit.BAD_REQUEST,
+    errors.ProvisionedConcurrencyNotFound: Exit.BAD_REQUEST,
     errors.ConflictError: Exit.BAD_REQUEST,
     errors.AlreadyExists: Exit.BAD_REQUEST,
     errors.FunctionNotReady: Exit.BAD_REQUEST,

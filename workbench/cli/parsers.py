@@ -196,6 +196,11 @@ def _run_commands(commands: Commands) -> None:
 
 def _look_commands(commands: Commands) -> None:
     commands.add(
+        "concurrency",
+        "Show how much may run at a time, what functions have reserved, and what runs.",
+        examples=("concurrency", "concurrency --json"),
+    )
+    commands.add(
         "ls",
         "List the project's functions, and what is wrong with them.",
         examples=("ls", "ls --json"),

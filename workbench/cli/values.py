@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from workbench.model.concurrency import AccountConcurrency
 from workbench.model.doctor import Finding
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.event import EventFile
@@ -30,6 +31,7 @@ def invocation(record: InvocationRecord, logs: Sequence[LogEntry]) -> dict[str, 
         "version": record.acceptance.version,
         "environment_id": record.environment_id,
         "cold": record.cold,
+        "initialization_type": record.initialization_type,
         "outcome": None if outcome is None else outcome.kind,
         "response": parsed(outcome.payload) if answered and outcome is not None else None,
         "error": None if outcome is None else _error(outcome),
@@ -162,6 +164,7 @@ def environment(found: EnvironmentSnapshot, *, now: datetime) -> dict[str, Any]:
         "age_s": round(seconds_between(found.created_at, now), 1),
         "idle_until": _time(found.idle_until),
         "idle_left_s": None if left is None else round(left, 1),
+        "initialization_type": found.initialization_type,
         "retiring": found.retiring,
         "invocations": found.invocations,
         "request_id": found.invocation,
@@ -172,6 +175,27 @@ def environment(found: EnvironmentSnapshot, *, now: datetime) -> dict[str, Any]:
         "max_memory_mb": _optional_megabytes(figures.peak_bytes),
         "cpu_ms": None if figures.cpu_ns is None else rounded(figures.cpu_ns / 1e6),
         "code_digest": found.code_digest,
+    }
+
+
+def concurrency(account: AccountConcurrency) -> dict[str, Any]:
+    """What `concurrency --json` prints."""
+    return {
+        "limit": account.limit,
+        "unreserved": account.unreserved,
+        "in_use": account.in_use,
+        "memory_budget_mb": account.memory_budget_mb,
+        "memory_used_mb": account.memory_used_mb,
+        "functions": [
+            {
+                "function": each.function,
+                "reserved": each.reserved,
+                "in_use": each.in_use,
+                "provisioned": each.provisioned,
+                "not_reserved": each.refusal,
+            }
+            for each in account.functions
+        ],
     }
 
 

@@ -23,6 +23,7 @@ from workbench.engine.run import Run
 from workbench.engine.stem_cells import StemCells
 from workbench.errors import ContainerLost, DriverError, InternalError, WorkbenchError
 from workbench.model import failures, report
+from workbench.model.concurrency import InitializationType
 from workbench.model.container import (
     ContainerOrigin,
     ContainerSpec,
@@ -108,10 +109,10 @@ class ExecutionEnvironment:
         environment_id: EnvironmentId,
         owner: EnvironmentOwner,
         surroundings: Surroundings,
-        provisioned: bool = False,
+        initialization_type: InitializationType = InitializationType.ON_DEMAND,
     ) -> None:
         self.version = version
-        self.provisioned = provisioned
+        self.initialization_type = initialization_type
         self.environment_id = environment_id
         self.state = _S.CREATED
         self.retire_when_done = False
@@ -168,6 +169,21 @@ class ExecutionEnvironment:
         return self.state in _WAITING and not self._going
 
     @property
+    def provisioned(self) -> bool:
+        """It stays however long it is idle, and goes for nobody."""
+        return self.initialization_type is InitializationType.PROVISIONED
+
+    @property
+    def initialised(self) -> bool:
+        """Its runtime has been ready at least once."""
+        return self._first_init_ms is not None
+
+    @property
+    def invocations(self) -> int:
+        """How many it was given."""
+        return self._invocations
+
+    @property
     def in_line(self) -> bool:
         """Its turn to be started has not come."""
         return not self._cleared.is_set()
@@ -222,6 +238,7 @@ class ExecutionEnvironment:
             code_digest=self.version.code.digest,
             retiring=self.retire_when_done,
             origin=self._origin,
+            initialization_type=self.initialization_type,
         )
 
     # --- its life -------------------------------------------------------------------------------
@@ -291,7 +308,14 @@ class ExecutionEnvironment:
             self._clock.now(),
         )
         self._move(Trigger.STARTED)
-        self._start_runtime(deadline_s=self._clock.monotonic() + self._timeouts.init_s)
+        self._start_runtime(deadline_s=self._clock.monotonic() + self._init_limit_s)
+
+    @property
+    def _init_limit_s(self) -> float:
+        if self.provisioned:
+            timeout_s = self.version.configuration.timeout_s
+            return max(self._timeouts.provisioned_init_s, float(timeout_s))
+        return self._timeouts.init_s
 
     async def _obtain_container(self, spec: ContainerSpec) -> None:
         stems = self._with.stems
@@ -375,7 +399,8 @@ class ExecutionEnvironment:
             return
         self._keep_alive_s = keep_s
         if self.available:
-            self._idle_until = self._clock.now() + timedelta(seconds=keep_s)
+            if not self.provisioned:
+                self._idle_until = self._clock.now() + timedelta(seconds=keep_s)
             self._wait_for_work()
             self._announce(None)
 
@@ -391,7 +416,7 @@ class ExecutionEnvironment:
         self._cpu_at_start_ns = self._figures.cpu_ns
         self._deadline_s = now_s + run.acceptance.timeout_s
         cold = self._unreported_init_ms is not None or self.state is _S.RESET
-        run.placed(self.environment_id, cold=cold)
+        run.placed(self.environment_id, cold=cold, how=self.initialization_type)
         restart = self.state is _S.RESET
         self._move(Trigger.ASSIGNED, at=wall)
         if restart:
@@ -444,6 +469,7 @@ class ExecutionEnvironment:
             environment_id=self.environment_id,
             created_at=self._created_at,
             settings=self._with.settings,
+            initialization_type=self.initialization_type,
         )
         self._with.bus.publish(
             InitStart(
@@ -603,7 +629,7 @@ class ExecutionEnvironment:
     def _on_deadline(self) -> None:
         run = self._run
         request_id = run.acceptance.request_id if run is not None else RequestId("")
-        timeout_s = float(run.acceptance.timeout_s) if run is not None else self._timeouts.init_s
+        timeout_s = float(run.acceptance.timeout_s) if run is not None else self._init_limit_s
         self._kill(failures.timed_out(request_id, timeout_s=timeout_s))
 
     def _kill(self, verdict: Outcome) -> None:
@@ -707,6 +733,8 @@ class ExecutionEnvironment:
 
     def _wait_for_work(self) -> None:
         """Go when none has come for as long as the function's environments are kept."""
+        if self.provisioned:
+            return
         keep_s = self._keep_alive_s
         at_s = self._clock.monotonic() + keep_s
         self._set_timer(at_s, lambda: self.retire(f"idle for {keep_s:.0f} s"))
@@ -742,7 +770,7 @@ class ExecutionEnvironment:
         self.state = next_state(self.state, trigger)
         self._changed_at = now = at or self._clock.now()
         self._idle_until = None
-        if self.state in _WAITING:
+        if self.state in _WAITING and not self.provisioned:
             self._idle_until = now + timedelta(seconds=self._keep_alive_s)
         self._announce(cause)
 

@@ -14,9 +14,11 @@ from dataclasses import field
 
 from workbench.clock import Clock
 from workbench.engine.environment import ExecutionEnvironment
+from workbench.engine.provisioned import INIT_FAILURE, Provisioned
 from workbench.engine.run import Run
 from workbench.engine.starts import Starter, Starts
 from workbench.errors import ContainerLost, WorkbenchError
+from workbench.model.concurrency import InitializationType
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.version import Version
 from workbench.values import dataclass
@@ -47,6 +49,7 @@ class Shelf:
     """Environments (among `others`) that are started for one invocation, which waits for its own."""
     patience: asyncio.TimerHandle | None = None
     """Somebody waits for an environment that has answered: until then."""
+    provisioned: Provisioned = field(default_factory=Provisioned)
     superseded: bool = False
     """Newer code has taken its place: it serves who waits already, then goes."""
     cause: str = ""
@@ -70,7 +73,9 @@ class Shelf:
 
     @property
     def empty(self) -> bool:
-        return not (self.idle or self.starting or self.others or self.waiting)
+        return not (
+            self.idle or self.starting or self.others or self.waiting or self.provisioned.requested
+        )
 
 
 class Pool:
@@ -79,7 +84,7 @@ class Pool:
     def __init__(  # noqa: PLR0913 - callbacks of its one owner
         self,
         *,
-        make: Callable[[Version], ExecutionEnvironment],
+        make: Callable[[Version, InitializationType], ExecutionEnvironment],
         launch: Callable[[ExecutionEnvironment], None],
         give_up: Callable[[Run, WorkbenchError], None],
         starts_at_once: int,
@@ -173,7 +178,10 @@ class Pool:
                 environment.retire(cause)
             old += replaced
             if not shelf.superseded:
-                new += [self._start_one(shelf, spare=True) for _ in replaced]
+                on_demand = [each for each in replaced if not each.provisioned]
+                new += [self._start_one(shelf, spare=True) for _ in on_demand]
+                if len(on_demand) < len(replaced):
+                    new += self._provide(shelf)[: len(replaced) - len(on_demand)]
         return old, new
 
     def supersede(self, version: Version, cause: str) -> bool:
@@ -188,8 +196,24 @@ class Pool:
                 continue
             was_in_use = was_in_use or not shelf.empty
             shelf.superseded, shelf.cause = True, cause
+            requested, shelf.provisioned = shelf.provisioned.requested, Provisioned()
             self._thin_out(shelf, cause)
+            self._forget_empty(shelf)
+            if requested:
+                self.provision(version, requested)
         return was_in_use
+
+    def provision(self, version: Version, count: int) -> None:
+        """Keep `count` environments of `version` initialised, whatever comes; 0: no more."""
+        shelf = self._shelf(version)
+        shelf.provisioned = Provisioned(requested=count)
+        self._provide(shelf)
+        self._forget_empty(shelf)
+
+    def provisioned(self, version: Version) -> Provisioned:
+        """How far that is."""
+        shelf = self._shelves.get(self._key(version))
+        return Provisioned() if shelf is None else shelf.provisioned.seen(shelf.environments)
 
     def reconfigure(self, version: Version) -> None:
         """As `version` has it now, which is no other code: environments stay."""
@@ -203,7 +227,9 @@ class Pool:
         """The function is gone: as `supersede`, with nothing in its place."""
         for (name, _, _), shelf in list(self._shelves.items()):
             if name == function:
-                shelf.superseded, shelf.cause = True, cause
+                shelf.superseded = not shelf.provisioned.requested  # those are replaced
+                shelf.cause = cause
+                shelf.provisioned = shelf.provisioned.working()
                 self._thin_out(shelf, cause)
 
     def drain(self, cause: str) -> list[Run]:
@@ -215,7 +241,9 @@ class Pool:
             shelf.waiting.clear()
             shelf.own.clear()
             self._watch(shelf)
+            shelf.provisioned = Provisioned()
             self._thin_out(shelf, cause)
+            self._forget_empty(shelf)
         return in_line
 
     # --- what environments tell (EnvironmentOwner) -------------------------------------------------
@@ -229,6 +257,8 @@ class Pool:
     def on_available(self, environment: ExecutionEnvironment) -> None:
         shelf = self._shelf_of(environment)
         shelf.starting.pop(environment, None)
+        if environment.provisioned and not self._still_provided(shelf, environment):
+            return
         if environment in shelf.own:
             environment.assign(shelf.own.pop(environment))
             environment.retire("it was started for one invocation")
@@ -251,6 +281,10 @@ class Pool:
         shelf = self._shelf_of(environment)
         shelf.starting.pop(environment, None)
         shelf.others.add(environment)
+        if environment.provisioned:
+            if not isinstance(error, ContainerLost):  # else another one is tried
+                shelf.provisioned = shelf.provisioned.failed(str(error))
+            return
         run = shelf.own.pop(environment, None)
         if run is None:
             if len(shelf.waiting) <= len(shelf.starting):
@@ -271,10 +305,10 @@ class Pool:
         if environment in shelf.idle:
             shelf.idle.remove(environment)
         self.starts.gone(environment)
-        if shelf.empty:
-            self._watch(shelf)
-            del self._shelves[self._key(shelf.version)]
-        else:
+        if environment.provisioned:
+            shelf.provisioned = shelf.provisioned.replacing(len(self._provide(shelf)))
+            self._provide(shelf)  # it may have been given up just now
+        if not self._forget_empty(shelf):
             self._start_what_is_missing(shelf)
 
     # --- inside ---------------------------------------------------------------------------------------
@@ -315,7 +349,14 @@ class Pool:
         return True
 
     def _take_available(self, shelf: Shelf) -> ExecutionEnvironment | None:
-        """The newest one whose runtime is up; failing that, one whose runtime is to be restarted."""
+        """A provisioned one; else the newest whose runtime is up; failing that, one whose runtime is
+        to be restarted.
+        """
+        if shelf.provisioned.requested:
+            for environment in reversed(shelf.idle):
+                if environment.provisioned and environment.available and environment.warm:
+                    shelf.idle.remove(environment)
+                    return environment
         for up in (True, False):
             for at in range(len(shelf.idle) - 1, -1, -1):
                 environment = shelf.idle[at]
@@ -354,7 +395,7 @@ class Pool:
         self._watch(shelf)
 
     def _start_one(self, shelf: Shelf, *, spare: bool = False) -> ExecutionEnvironment:
-        environment = self._make(shelf.version)
+        environment = self._make(shelf.version, InitializationType.ON_DEMAND)
         shelf.starting[environment] = spare  # first: an eager task runs before `launch` returns
         self._launch(environment)
         return environment
@@ -386,8 +427,52 @@ class Pool:
         self._take(self._shelf_of(environment), environment)
         environment.retire("its memory is needed")
 
+    def _still_provided(self, shelf: Shelf, environment: ExecutionEnvironment) -> bool:
+        """Whether a provisioned environment that takes invocations is one to keep. One whose runtime
+        is gone is not: another one is made ready in its place.
+        """
+        if environment.warm:
+            if environment.invocations:
+                shelf.provisioned = shelf.provisioned.working()
+            return True
+        if not environment.initialised:
+            shelf.provisioned = shelf.provisioned.failed(INIT_FAILURE)
+        shelf.others.add(environment)
+        environment.retire("its runtime is gone")
+        self._provide(shelf)
+        self._start_what_is_missing(shelf)
+        return False
+
+    def _provide(self, shelf: Shelf) -> list[ExecutionEnvironment]:
+        """Start what is missing of the provisioned environments, or let go what is too many."""
+        have = [
+            each
+            for each in shelf.environments
+            if each.provisioned and not each.going and not each.retire_when_done
+        ]
+        wanted = 0 if shelf.superseded else shelf.provisioned.wanted
+        for environment in sorted(have, key=_dispensable)[: max(0, len(have) - wanted)]:
+            if environment in shelf.idle:
+                self._take(shelf, environment)
+            environment.retire("less concurrency is provisioned")
+            self.starts.withdraw(environment)
+        return [self._start_provisioned(shelf) for _ in range(wanted - len(have))]
+
+    def _start_provisioned(self, shelf: Shelf) -> ExecutionEnvironment:
+        environment = self._make(shelf.version, InitializationType.PROVISIONED)
+        shelf.others.add(environment)  # whoever waits is not made to wait for this one
+        self._launch(environment)
+        return environment
+
+    def _forget_empty(self, shelf: Shelf) -> bool:
+        key = self._key(shelf.version)
+        if shelf.empty and self._shelves.get(key) is shelf:
+            self._watch(shelf)
+            del self._shelves[key]
+        return shelf.empty
+
     def _start_own(self, shelf: Shelf, run: Run) -> None:
-        environment = self._make(shelf.version)
+        environment = self._make(shelf.version, InitializationType.ON_DEMAND)
         shelf.others.add(environment)
         shelf.own[environment] = run
         self._launch(environment)
@@ -399,3 +484,12 @@ class Pool:
             environment.retire(cause)
         for environment in list(shelf.starting)[len(shelf.waiting) :]:
             self._discard_start(shelf, environment, cause)
+
+
+def _dispensable(environment: ExecutionEnvironment) -> int:
+    """Who goes first: what is not started, then what is not initialised, then what is idle."""
+    if environment.in_line:
+        return 0
+    if not environment.initialised:
+        return 1
+    return 3 if environment.at_work else 2

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from workbench.errors import InternalError, WorkbenchError
+from workbench.model.concurrency import InitializationType
 from workbench.model.invocation import (
     Acceptance,
     InvocationRecord,
@@ -83,6 +84,7 @@ class Run:
         self.accepted_s = accepted_s
         self._environment_id: EnvironmentId | None = None
         self._cold: bool | None = None
+        self._how: InitializationType | None = None
         self._outcome: Outcome | None = None
         self._ended_at: datetime | None = None
         self._measurements: Measurements | None = None
@@ -110,6 +112,7 @@ class Run:
             outcome=self._outcome,
             environment_id=self._environment_id,
             cold=self._cold,
+            initialization_type=self._how,
             ended_at=self._ended_at,
             measurements=self._measurements,
             log_lines=self._log_lines,
@@ -131,9 +134,15 @@ class Run:
         """The figures are final too."""
         return self._finished.passed
 
-    def placed(self, environment_id: EnvironmentId, *, cold: bool) -> None:
+    def placed(
+        self,
+        environment_id: EnvironmentId,
+        *,
+        cold: bool,
+        how: InitializationType = InitializationType.ON_DEMAND,
+    ) -> None:
         """An environment has it."""
-        self._environment_id, self._cold = environment_id, cold
+        self._environment_id, self._cold, self._how = environment_id, cold, how
 
     def settle(self, outcome: Outcome, *, ended_at: datetime) -> InvocationRecord:
         """The outcome is known; callers of `outcome()` go on when `release` is called."""

@@ -14,10 +14,12 @@ from contextlib import asynccontextmanager
 from workbench.engine.concurrency import Ledger
 from workbench.engine.environment import ExecutionEnvironment, Surroundings
 from workbench.engine.pool import Pool
+from workbench.engine.provisioning import Provisioning
 from workbench.engine.run import Run
 from workbench.engine.starts import Starter
 from workbench.errors import InvocationNotFound, ThrottledError, WorkbenchError
 from workbench.model import failures
+from workbench.model.concurrency import InitializationType
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Acceptance, Measurements, Outcome
@@ -53,6 +55,9 @@ class Scheduler:
             memory_budget_mb=memory_budget_mb,
             short=self._tell_short,
             clock=surroundings.clock,
+        )
+        self.provisioning = Provisioning(
+            ledger=self._ledger, pool=self._pool, clock=surroundings.clock
         )
         self._runs: dict[RequestId, Run] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -151,6 +156,7 @@ class Scheduler:
 
         warm: start an environment for it at once if the old one was in use.
         """
+        self.provisioning.follow(version)
         was_in_use = self._pool.supersede(version, "newer code")
         if was_in_use and warm and not self._closing:
             self._pool.warm(version)
@@ -161,6 +167,7 @@ class Scheduler:
 
     def retire(self, function: FunctionName) -> None:
         """The function is gone."""
+        self.provisioning.remove(function)
         self._pool.retire(function, "the function was removed")
 
     # --- environments by hand ---------------------------------------------------------------------------
@@ -208,9 +215,10 @@ class Scheduler:
         if self._closing or self._tasks is None:
             raise ThrottledError("The workbench is shutting down.", reason="ShuttingDown")
 
-    def _make(self, version: Version) -> ExecutionEnvironment:
+    def _make(self, version: Version, how: InitializationType) -> ExecutionEnvironment:
         return ExecutionEnvironment(
             version=version,
+            initialization_type=how,
             environment_id=EnvironmentId(uuid.uuid4().hex),
             owner=self._pool,
             surroundings=self._with,
@@ -270,6 +278,7 @@ class Scheduler:
     async def _shut_down(self) -> None:
         """Refuse new work, let what runs finish, then take everything down."""
         self._closing = True
+        self.provisioning.close()
         cause = "the workbench is shutting down"
         self._give_up_all(self._pool.drain(cause))
         try:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from workbench.facade.catalog import Catalog
+from workbench.facade.concurrency import Concurrency
 from workbench.facade.doctor import Doctor
 from workbench.facade.environments import Environments
 from workbench.facade.events import Events
@@ -36,6 +37,7 @@ class Workbench:
     events: Events
     invocations: Invocations
     environments: Environments
+    concurrency: Concurrency
     instances: Instances
     doctor: Doctor
     bus: Bus

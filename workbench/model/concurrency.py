@@ -72,6 +72,37 @@ class ProvisionedConcurrency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionConcurrency:
+    """One function's part."""
+
+    function: FunctionName
+    reserved: int | None
+    """`None`: nothing."""
+    in_use: int
+    """Invocations that have an environment now."""
+    provisioned: int
+    """Environments that are kept initialised for it."""
+    refusal: str | None
+    """Why what its function.toml reserves is not in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountConcurrency:
+    """All that may run at a time, and what does."""
+
+    limit: int
+    unreserved: int
+    """For functions that reserve nothing, together."""
+    in_use: int
+    memory_budget_mb: int
+    """What all containers may use together."""
+    memory_used_mb: int
+    """What those that there are may use."""
+    functions: tuple[FunctionConcurrency, ...]
+    """Sorted by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
     """Who was promised how much of the account's concurrency.
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from workbench.errors import InternalError
+from workbench.model.concurrency import InitializationType
 from workbench.model.container import ContainerOrigin, Figures
 from workbench.model.invocation import NO_SPLIT, InitSplit
 from workbench.model.names import EnvironmentId, FunctionName, Qualifier, RequestId
@@ -110,6 +111,7 @@ class EnvironmentSnapshot:
     memory_mb: int
     figures: Figures
     code_digest: str
+    initialization_type: InitializationType = InitializationType.ON_DEMAND
     retiring: bool = False
     """It will go when its invocation ends: newer code has taken its place."""
     origin: ContainerOrigin = ContainerOrigin.PLAIN

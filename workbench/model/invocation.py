@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from workbench.model.concurrency import InitializationType
 from workbench.model.container import LogStream
 from workbench.model.names import EnvironmentId, FunctionName, Qualifier, RequestId, Target
 from workbench.values import dataclass
@@ -163,6 +164,8 @@ class InvocationRecord:
     """It waited for a runtime to initialise: in a new environment, or in one whose runtime had died.
     `None` while that is not known.
     """
+    initialization_type: InitializationType | None = None
+    """Of the environment it had."""
     ended_at: datetime | None = None
     measurements: Measurements | None = None
     log_lines: int = 0

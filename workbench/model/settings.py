@@ -32,6 +32,10 @@ class Timeouts:
     """From asking for a container until its supervisor has spoken."""
     init_s: float = 10.0
     """The init phase. Source: Lambda Developer Guide, "Init phase": 10 s for on-demand."""
+    provisioned_init_s: float = 130.0
+    """The same for provisioned concurrency, or the function's timeout where that is longer. Source:
+    likewise.
+    """
     stop_s: float = 5.0
     """From asking a container to go until it is gone; then it is left to the next sweep."""
     drain_s: float = 10.0

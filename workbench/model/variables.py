@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from workbench.model.concurrency import InitializationType
 from workbench.model.names import EnvironmentId
 from workbench.model.report import log_stream_name
 from workbench.model.runtime import Runtime
@@ -88,7 +89,12 @@ def boot_variables(
 
 
 def runtime_variables(
-    version: Version, *, environment_id: EnvironmentId, created_at: datetime, settings: Settings
+    version: Version,
+    *,
+    environment_id: EnvironmentId,
+    created_at: datetime,
+    settings: Settings,
+    initialization_type: InitializationType = InitializationType.ON_DEMAND,
 ) -> tuple[tuple[str, str], ...]:
     """Everything the runtime process finds in its environment, but AWS_LAMBDA_RUNTIME_API."""
     configuration = version.configuration
@@ -103,7 +109,7 @@ def runtime_variables(
             "AWS_LAMBDA_FUNCTION_NAME": configuration.name,
             "AWS_LAMBDA_FUNCTION_VERSION": version.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory_mb),
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": initialization_type.value,
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{configuration.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": log_stream_name(
                 environment_id, version.version, created_at

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from workbench.model.concurrency import InitializationType
 from workbench.model.container import LogStream
 from workbench.model.invocation import (
     Acceptance,
@@ -36,6 +37,7 @@ class Ended(NamedTuple):
     environment_id: EnvironmentId | None
     cold: bool | None
     ended_at: datetime | None
+    initialization_type: InitializationType | None = None
 
 
 class Reported(NamedTuple):
@@ -60,7 +62,12 @@ def ended(record: InvocationRecord) -> Ended:
     """What a record adds to its acceptance once its outcome is known."""
     assert record.outcome is not None, "it has ended"
     return Ended(
-        record.request_id, record.outcome, record.environment_id, record.cold, record.ended_at
+        record.request_id,
+        record.outcome,
+        record.environment_id,
+        record.cold,
+        record.ended_at,
+        record.initialization_type,
     )
 
 
@@ -108,6 +115,7 @@ def encode(change: Change) -> tuple[FrameKind, bytes, bytes]:
             change.environment_id,
             change.cold,
             to_optional_us(change.ended_at),
+            change.initialization_type,
         ]
     elif isinstance(change, Reported):
         kind, metadata = FrameKind.REPORTED, _report_list(change)
@@ -205,7 +213,7 @@ def _acceptance(metadata: list[Any], payload: bytes) -> Acceptance:
 
 
 def _ended(metadata: list[Any], payload: bytes) -> Ended:
-    request_id, kind, error_type, error_message, environment_id, cold, ended_at = metadata
+    request_id, kind, error_type, error_message, environment_id, cold, ended_at, *how = metadata
     place = _optional(_text, environment_id)
     outcome = Outcome(
         kind=OutcomeKind(kind),
@@ -219,6 +227,8 @@ def _ended(metadata: list[Any], payload: bytes) -> Ended:
         None if place is None else EnvironmentId(place),
         _optional(_truth, cold),
         from_optional_us(_optional(_whole, ended_at)),
+        # a journal of a workbench that did not know of it is shorter
+        InitializationType(how[0]) if how and how[0] is not None else None,
     )
 
 

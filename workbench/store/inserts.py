@@ -149,7 +149,7 @@ _OUTCOME = """
     UPDATE invocations SET
         kind = v.column2, error_type = v.column3, error_message = v.column4,
         environment = (SELECT id FROM environments WHERE environment_id = v.column5),
-        cold = v.column6, ended_at = v.column7
+        cold = v.column6, ended_at = v.column7, initialization_type = v.column8
     FROM ({values}) AS v WHERE request_id = v.column1 AND kind IS NULL
 """
 _LOST = """
@@ -209,6 +209,7 @@ def _outcome(ended: Ended) -> tuple[Any, ...]:
         ended.environment_id,
         ended.cold,
         to_optional_us(ended.ended_at),
+        None if ended.initialization_type is None else ended.initialization_type.value,
     )
 
 
@@ -266,7 +267,7 @@ _SNAPSHOT = """
         environment_id, function, instance, version, state, container, created_at, changed_at,
         idle_until, invocations, invocation, init_ms, memory_mb, peak_bytes, current_bytes, cpu_ns,
         oom_kills, code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms,
-        import_ms, claim_ms, origin
+        import_ms, claim_ms, origin, initialization_type
     ) {values}
     ON CONFLICT (environment_id) DO UPDATE SET
         version = excluded.version, state = excluded.state, container = excluded.container,
@@ -278,7 +279,8 @@ _SNAPSHOT = """
         oom_kills = excluded.oom_kills, code_digest = excluded.code_digest,
         retiring = excluded.retiring, engine_create_ms = excluded.engine_create_ms,
         engine_start_ms = excluded.engine_start_ms, boot_ms = excluded.boot_ms,
-        import_ms = excluded.import_ms, claim_ms = excluded.claim_ms, origin = excluded.origin
+        import_ms = excluded.import_ms, claim_ms = excluded.claim_ms, origin = excluded.origin,
+        initialization_type = excluded.initialization_type
 """
 
 
@@ -339,6 +341,7 @@ def _snapshot(instance: str, one: EnvironmentSnapshot) -> tuple[Any, ...]:
         one.retiring,
         *_split(one.split),
         one.origin.value,
+        one.initialization_type.value,
     )
 
 

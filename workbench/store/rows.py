@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.model.concurrency import InitializationType
 from workbench.model.container import ContainerOrigin, Figures, LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import (
@@ -73,7 +74,8 @@ RECORD_QUERY = """
         (SELECT environment_id FROM environments WHERE id = i.environment), i.cold, i.ended_at,
         i.log_lines, i.log_bytes_dropped,
         i.queued_ms, i.create_ms, i.init_ms, i.duration_ms, i.billed_ms, i.max_memory_bytes,
-        i.cpu_ms, i.engine_create_ms, i.engine_start_ms, i.boot_ms, i.import_ms, i.claim_ms
+        i.cpu_ms, i.engine_create_ms, i.engine_start_ms, i.boot_ms, i.import_ms, i.claim_ms,
+        i.initialization_type
     FROM invocations AS i
 """
 
@@ -88,7 +90,8 @@ def record(row: Row) -> InvocationRecord:
         environment_id=None if environment_id is None else EnvironmentId(environment_id),
         cold=_truth(cold),
         ended_at=from_optional_us(ended_at),
-        measurements=_measurements(row[22:], memory_mb=acceptance.memory_mb),
+        initialization_type=None if row[-1] is None else InitializationType(row[-1]),
+        measurements=_measurements(row[22:-1], memory_mb=acceptance.memory_mb),
         log_lines=log_lines,
         log_bytes_dropped=log_bytes_dropped,
     )
@@ -172,7 +175,7 @@ SNAPSHOT_QUERY = """
         environment_id, function, version, state, container, created_at, changed_at, idle_until,
         invocations, invocation, init_ms, memory_mb, peak_bytes, current_bytes, cpu_ns, oom_kills,
         code_digest, retiring, engine_create_ms, engine_start_ms, boot_ms, import_ms,
-        claim_ms, origin
+        claim_ms, origin, initialization_type
     FROM environments
 """
 
@@ -181,7 +184,7 @@ def snapshot(row: Row) -> EnvironmentSnapshot:
     """From `SNAPSHOT_QUERY`, where the state is not NULL."""
     environment_id, function, version, state, container, created_at, changed_at, *rest = row
     idle_until, invocations, invocation, init_ms, memory_mb, *rest = rest
-    peak_bytes, current_bytes, cpu_ns, oom_kills, code_digest, retiring, *split, origin = rest
+    peak_bytes, current_bytes, cpu_ns, oom_kills, code_digest, retiring, *split, origin, how = rest
     return EnvironmentSnapshot(
         environment_id=EnvironmentId(environment_id),
         function=FunctionName(function),
@@ -205,6 +208,7 @@ def snapshot(row: Row) -> EnvironmentSnapshot:
         code_digest=code_digest,
         retiring=bool(retiring),
         origin=ContainerOrigin(origin),
+        initialization_type=InitializationType(how),
     )
 
 

@@ -521,3 +521,41 @@ def test_a_screen_that_nobody_would_see_is_not_opened(project: Project) -> None:
 
     assert ended.returncode == 0
     assert b"1 of 1 as expected" in ended.stderr
+
+
+# --- concurrency ------------------------------------------------------------------------------------------
+
+
+def test_concurrency_shows_who_may_have_how_much(project: Project) -> None:
+    project.add("off", manifest="reserved_concurrency = 0\n")
+    project.add("much", manifest="reserved_concurrency = 7\n")
+    (project.root / "workbench.toml").write_text(
+        "[account]\nconcurrency = 12\n[engine]\nmemory_budget_mb = 2048\n"
+    )
+
+    told = project.run("concurrency")
+    value = project.run("concurrency", "--json").json
+
+    assert told.code == 0
+    assert "Limit 12, unreserved 12, in use 0" in told.text
+    assert "Containers may use 2,048 MB together" in told.text
+    assert re.search(r"off +0 \(off\) +0 +0", told.text)
+    refusal = (
+        "Specified ReservedConcurrentExecutions for function decreases account's "
+        "UnreservedConcurrentExecution below its minimum value of [6]."
+    )
+    assert f"much: not reserved: {refusal}" in told.err
+    assert (value["limit"], value["unreserved"], value["memory_budget_mb"]) == (12, 12, 2048)
+    assert {each["function"]: each["not_reserved"] for each in value["functions"]} == {
+        "much": refusal,
+        "off": None,
+        "orders": None,
+    }
+
+
+def test_concurrency_counts_what_runs_elsewhere(project: Project) -> None:
+    with project.running("invoke", "orders", "-p", '{"sleep": 30}') as busy:
+        while not (in_use := project.run("concurrency", "--json").json["in_use"]):
+            assert busy.poll() is None
+        interrupt(busy)
+    assert in_use == 1

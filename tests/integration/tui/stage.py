@@ -26,6 +26,7 @@ from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
 from workbench.errors import BuildFailed, DriverError, EngineUnreachable, WorkbenchError
 from workbench.facade.catalog import Catalog
+from workbench.facade.concurrency import Concurrency
 from workbench.facade.doctor import Doctor, Say
 from workbench.facade.environments import Environments
 from workbench.facade.events import Events
@@ -301,6 +302,13 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
                 preparation=preparation,
                 reload=reload,
                 history=store.history,
+            ),
+            concurrency=Concurrency(
+                ledger=ledger,
+                registry=registry,
+                keeper=keeper,
+                history=store.history,
+                memory_budget_mb=lambda: 1000,
             ),
             instances=Instances(own=store.instance, state=state, clock=wall),
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),

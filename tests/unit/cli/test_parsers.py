@@ -23,6 +23,7 @@ COMMANDS = {
     "logs",
     "history",
     "ps",
+    "concurrency",
     "warm",
     "drain",
     "recycle",

@@ -12,6 +12,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,8 +27,11 @@ from tests.fakes.loop import AutojumpLoop, eager_autojump_loop
 from tests.fakes.runtime import Event, FakeRuntime, died, failing_to_initialise, killed
 from tests.fakes.versions import a_version
 from workbench.engine.run import Run
-from workbench.errors import ContainerRefused, ThrottledError
+from workbench.errors import ContainerRefused, InvalidParameter, ThrottledError
+from workbench.model.concurrency import InitializationType
+from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
+from workbench.model.names import Qualifier
 from workbench.model.settings import Limits, Settings, Timeouts
 from workbench.model.telemetry import Fault, Telemetry
 from workbench.model.version import Version
@@ -39,6 +43,7 @@ SETTINGS = Settings(
     timeouts=Timeouts(create_s=20, drain_s=10),
     keep_alive_s=60,
 )
+PUBLISHED = Qualifier("1")
 FUNCTIONS = ("orders", "billing", "giant")
 MEMORY_MB = {"orders": 128, "billing": 384, "giant": 1024}
 BUDGET_MB = 640
@@ -181,15 +186,19 @@ class SchedulerMachine(RuleBasedStateMachine):
         function=st.sampled_from(FUNCTIONS),
         timeout_s=st.sampled_from((1, 3, 30)),
         cold=st.booleans(),
+        published=st.booleans(),
     )
-    def invoke(self, function: str, timeout_s: int, cold: bool) -> None:
+    def invoke(self, function: str, timeout_s: int, cold: bool, published: bool) -> None:
         version = self.version(function, timeout_s)
+        if published:
+            version = replace(version, version=PUBLISHED)
         before = self.engine.scheduler.in_progress
+        shares = self.engine.scheduler._ledger.shares
         try:
             payload = f'{{"function":"{function}","code":"{self.codes[function]}"}}'
             run = self.within(lambda: self.engine.invoke(version, payload.encode(), cold=cold))
         except ThrottledError:
-            assert before == CONCURRENCY
+            assert before == CONCURRENCY or shares.unreserved < CONCURRENCY
         else:
             assert before < CONCURRENCY
             self.runs[run.acceptance.request_id] = (run, version)
@@ -243,6 +252,21 @@ class SchedulerMachine(RuleBasedStateMachine):
             lambda: self.engine.scheduler.recycle(lambda _, name: name == function)
         )
         assert len(new) <= len(old)
+        self.let_happen()
+
+    @rule(function=st.sampled_from(FUNCTIONS), count=st.integers(0, 2))
+    def provision(self, function: str, count: int) -> None:
+        version = replace(self.version(function, 3), version=PUBLISHED)
+        provisioning = self.engine.scheduler.provisioning
+
+        def change() -> None:
+            if count:
+                provisioning.put(version, PUBLISHED, count)
+            else:
+                provisioning.remove(version.name, PUBLISHED)
+
+        with suppress(InvalidParameter):
+            self.within(change)
         self.let_happen()
 
     @precondition(lambda self: self.engine.scheduler.in_progress)
@@ -309,9 +333,13 @@ class SchedulerMachine(RuleBasedStateMachine):
     def memory_is_within_the_budget(self) -> None:
         if not self.engines:
             return
+        held = self.engine.scheduler._pool.starts._held
+        provisioned = [mb for each, mb in held.items() if each.provisioned]
+        on_demand = [mb for each, mb in held.items() if not each.provisioned]
+        assert sum(on_demand) + sum(provisioned) <= BUDGET_MB or len(on_demand) <= 1
+        assert sum(provisioned) <= BUDGET_MB or len(provisioned) == 1
         sizes = [container.spec.memory_mb for container in self.engine.driver.running]
-        assert sum(sizes) <= BUDGET_MB or len(sizes) == 1
-        assert sum(sizes) <= self.engine.scheduler._pool.starts.held_mb
+        assert sum(sizes) <= sum(held.values())
 
     @invariant()
     def nothing_waits_that_could_go_on(self) -> None:
@@ -321,6 +349,25 @@ class SchedulerMachine(RuleBasedStateMachine):
         if starts.short_of_memory:
             going = [each for each in self.engine.driver.containers if not each.removed]
             assert going or self.engine.driver.creating, "somebody holds what they wait for"
+
+    @invariant()
+    def no_more_is_provisioned_than_asked_for(self) -> None:
+        if not self.engines:
+            return
+        engine = self.engine
+        shares = engine.scheduler._ledger.shares
+        for found in engine.scheduler.provisioning.all():
+            assert shares.provisioned[found.function, found.version] == found.requested
+            assert found.available <= found.requested
+        kept = Counter(
+            each.function
+            for each in engine.environments
+            if each.initialization_type is InitializationType.PROVISIONED
+            and not each.retiring
+            and each.state not in (EnvironmentState.RETIRING, EnvironmentState.STOPPED)
+        )
+        for function, count in kept.items():
+            assert count <= shares.provisioned_of(function)
 
     @invariant()
     def each_runs_once_at_most_and_ends_once(self) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from workbench.model.concurrency import InitializationType
 from workbench.model.container import ContainerOrigin, Figures, LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import (
@@ -108,6 +109,7 @@ def records(draw: st.DrawFn) -> InvocationRecord:
         outcome=draw(outcomes),
         environment_id=draw(st.none() | environment_ids),
         cold=draw(st.none() | st.booleans()),
+        initialization_type=draw(st.none() | st.sampled_from(InitializationType)),
         ended_at=draw(times),
         measurements=figures,
         log_lines=draw(whole) if stage == "reported" else 0,
@@ -152,4 +154,5 @@ snapshots = st.builds(
     code_digest=st.just("cd" * 32),
     retiring=st.booleans(),
     origin=st.sampled_from(ContainerOrigin),
+    initialization_type=st.sampled_from(InitializationType),
 )

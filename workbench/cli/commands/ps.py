@@ -12,6 +12,7 @@ from workbench.cli.output import Output
 from workbench.cli.project import opened
 from workbench.cli.render import Column, Row, milliseconds, print_table, span
 from workbench.clock import SystemClock
+from workbench.model.concurrency import InitializationType
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.report import megabytes
 
@@ -55,6 +56,8 @@ def _row(environment: EnvironmentSnapshot, now: datetime) -> Row:
         state += f" {environment.invocation[:8]}"
     if environment.retiring:
         state += ", going"
+    if environment.initialization_type is InitializationType.PROVISIONED:
+        state += ", provisioned"
     return [
         environment.environment_id[:8],
         environment.function,
