@@ -271,8 +271,9 @@ def test_a_throttle_is_a_429(served: Served) -> None:
         refusal = served.refusal()
         with pytest.raises(served.client.exceptions.TooManyRequestsException) as refused:
             served.invoke()
-        for code in (served.project.root / ".workbench" / "code").glob("*/app.py"):
-            code.with_name("gate").touch()
+        state = served.project.root / ".workbench"
+        for code in (*state.glob("code/*/app.py"), *state.glob("cells/*/*/app.py")):
+            code.with_name("gate").touch()  # whichever of them is its /var/task
         answers = [connection.recv(65536) for connection in busy]
 
     assert refusal == (429, "TooManyRequestsException", "Rate Exceeded.")

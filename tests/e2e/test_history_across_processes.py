@@ -91,7 +91,8 @@ def logs(project: Project) -> list[Any]:
 
 def let_go(project: Project) -> None:
     """Open the gate that the handler waits at, in every copy of its code."""
-    for tree in (project.root / ".workbench" / "code").glob("*/app.py"):
+    state = project.root / ".workbench"
+    for tree in (*state.glob("code/*/app.py"), *state.glob("cells/*/*/app.py")):
         (tree.parent / "go").touch()
 
 
