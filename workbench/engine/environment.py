@@ -166,7 +166,7 @@ class ExecutionEnvironment:
     @property
     def available(self) -> bool:
         """It can take an invocation now."""
-        return self.state in _WAITING and not self._going
+        return self.state in _WAITING and not self.going
 
     @property
     def provisioned(self) -> bool:
@@ -190,8 +190,8 @@ class ExecutionEnvironment:
 
     @property
     def going(self) -> bool:
-        """It has no invocation and gets none; its container is about to be removed."""
-        return self._going
+        """It has no invocation and gets none; what its runtime still does no longer matters."""
+        return self._retired.is_set()
 
     @property
     def nearly_available(self) -> bool:
@@ -207,11 +207,6 @@ class ExecutionEnvironment:
     def at_work(self) -> bool:
         """It has an invocation."""
         return self._run is not None
-
-    @property
-    def _going(self) -> bool:
-        """It has no invocation and gets none; what its runtime still does no longer matters."""
-        return self._retired.is_set()
 
     def snapshot(self) -> EnvironmentSnapshot:
         """As `ps` shows it."""
@@ -291,12 +286,12 @@ class ExecutionEnvironment:
             ),
             limits=self._with.settings.memory_limits,
         )
-        if not self._going:
+        if not self.going:
             await self._obtain_container(spec)
         self._owner.on_made(self)
         if self._lost is not None:
             raise ContainerLost(self._lost)
-        if self._container is None or self._going:
+        if self._container is None or self.going:
             return
         self._name = self._container.name
         self._log.platform(
@@ -335,7 +330,7 @@ class ExecutionEnvironment:
                     if kind.preload is None
                     else ContainerOrigin.PRELOADED
                 )
-        if self._container is None and not self._going:
+        if self._container is None and not self.going:
             await self._take_container(
                 self._with.driver.create(spec, self, self._endpoint.connections)
             )
@@ -348,7 +343,7 @@ class ExecutionEnvironment:
             async with asyncio.timeout(self._timeouts.create_s) as self._creating:
                 self._container = await coming
         except TimeoutError as error:
-            if self._going:
+            if self.going:
                 return  # nobody wants it any more
             raise DriverError(
                 f"No container for {self.version.name} within {self._timeouts.create_s:.0f} s."
@@ -491,7 +486,7 @@ class ExecutionEnvironment:
     # --- what the runtime does (RuntimeEvents) --------------------------------------------------
 
     def on_next(self) -> None:
-        if self._verdict is not None or self._going:
+        if self._verdict is not None or self.going:
             return  # it is being killed; what it asks no longer matters
         self._cancel_timer()
         if self.state is _S.RESPONDED:
@@ -532,7 +527,7 @@ class ExecutionEnvironment:
             self._answered(request_id, failures.truncated_response())
 
     def on_init_error(self, body: bytes, error_type: str | None) -> None:
-        if self._verdict is None and not self._going:
+        if self._verdict is None and not self.going:
             self._kill(
                 failures.posted_error(body, header_type=error_type, kind=OutcomeKind.INIT_ERROR)
             )
@@ -558,7 +553,7 @@ class ExecutionEnvironment:
         self._figures = figures
 
     def on_exit(self, ended: RuntimeExit) -> None:
-        if self._going or self.state not in _WITH_RUNTIME:
+        if self.going or self.state not in _WITH_RUNTIME:
             return
         self._cancel_timer()
         self._endpoint.reset()
@@ -589,7 +584,7 @@ class ExecutionEnvironment:
         self._become_available()
 
     def on_lost(self, why: str) -> None:
-        if self._going:
+        if self.going:
             return
         self._lost = why
         if self.state is _S.CREATED:
@@ -725,7 +720,7 @@ class ExecutionEnvironment:
     def _become_available(self) -> None:
         if self.retire_when_done:
             self._go()
-        if self._going:
+        if self.going:
             return
         self._owner.on_available(self)
         if self.available and self._run is None:

@@ -7,10 +7,11 @@ up, and says so; nothing is started for ever.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from workbench.model.concurrency import ProvisionedStatus
+from workbench.values import dataclass
 
 INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
 """Source: recorded StatusReason of a function whose code cannot be initialised."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from workbench.clock import Clock
@@ -16,6 +16,7 @@ from workbench.model.concurrency import (
 )
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.version import Version
+from workbench.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

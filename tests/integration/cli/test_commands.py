@@ -553,6 +553,27 @@ def test_concurrency_shows_who_may_have_how_much(project: Project) -> None:
     }
 
 
+def test_a_limit_that_does_not_fit_is_told_by_the_doctor_and_at_the_start(project: Project) -> None:
+    (project.root / "workbench.toml").write_text(
+        "[account]\nconcurrency = 100\n[engine]\nmemory_budget_mb = 1280\n"
+    )
+    excess = (
+        "100 invocations at a time would need 12,800 MB even of the smallest function. Containers "
+        "may use 1,280 MB (memory_budget_mb in [engine]), which is room for 10 of them; the others "
+        "wait for memory."
+    )
+
+    examined = project.run("doctor", "--json").json
+    with project.running("serve", "--port", "0") as serving:
+        told = wait_line(serving, "workbench.toml")
+        interrupt(serving)
+
+    (finding,) = [each for each in examined if each["subject"] == "concurrency"]
+    assert (finding["health"], finding["cause"]) == ("warning", excess)
+    assert finding["detail"].startswith("100 at a time, 100 of them unreserved; 1,280 MB")
+    assert told.endswith(f"workbench.toml:2: warning: {excess}\n")
+
+
 def test_concurrency_counts_what_runs_elsewhere(project: Project) -> None:
     with project.running("invoke", "orders", "-p", '{"sleep": 30}') as busy:
         while not (in_use := project.run("concurrency", "--json").json["in_use"]):

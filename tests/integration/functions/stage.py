@@ -73,7 +73,9 @@ class FolderReader:
 
     @property
     def concurrency(self) -> int:
-        return 1000
+        """What `account.toml` says."""
+        stated = self._root / "account.toml"
+        return int(stated.read_text()) if stated.exists() else 1000
 
     def read_function(self, folder: Path) -> Function | None:
         manifest = folder / "function.toml"

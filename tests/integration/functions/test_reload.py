@@ -503,3 +503,21 @@ async def test_a_broken_manifest_keeps_what_the_function_has_reserved(tmp_path: 
         while here.registry.reservations():
             await here.hear(ProjectChanged)
         assert here.registry.project.functions == ()
+
+
+async def test_the_accounts_limit_holds_from_its_save_on(tmp_path: Path) -> None:
+    root, state = tmp_path / "project", tmp_path / "state"
+    root.mkdir()
+    write(root, "orders", '"one"')
+    async with stage(root, state) as here:
+        assert await here.call() == b'"one"'
+        (root / "account.toml").write_text("1")
+        async with asyncio.timeout(10):
+            while here.reload._ledger.shares.limit != 1:
+                await SystemClock().sleep(0.01)
+
+        slow = await here.start("orders", b'"slow"')
+        with pytest.raises(ThrottledError, match="1 invocations at a time"):
+            await here.start("orders")
+        assert (await slow.outcome()).payload == b'"one"'
+        assert len(here.driver.containers) == 1
