@@ -186,6 +186,7 @@ def concurrency(account: AccountConcurrency) -> dict[str, Any]:
         "in_use": account.in_use,
         "memory_budget_mb": account.memory_budget_mb,
         "memory_used_mb": account.memory_used_mb,
+        "in_line": account.in_line,
         "functions": [
             {
                 "function": each.function,

@@ -15,6 +15,7 @@ from workbench.model.concurrency import (
     InitializationType,
     ProvisionedConcurrency,
 )
+from workbench.model.environment import EnvironmentState
 from workbench.model.names import LATEST, FunctionName, Qualifier
 from workbench.model.version import Version
 from workbench.store.history import History
@@ -59,7 +60,12 @@ class Concurrency:
             unreserved=self._ledger.shares.unreserved,
             in_use=in_use.total(),
             memory_budget_mb=self._memory_budget_mb(),
-            memory_used_mb=sum(each.memory_mb for each in environments),
+            memory_used_mb=sum(
+                each.memory_mb
+                for each in environments
+                if each.state is not EnvironmentState.CREATED
+            ),
+            in_line=sum(each.state is EnvironmentState.CREATED for each in environments),
             functions=tuple(
                 FunctionConcurrency(
                     function=name,

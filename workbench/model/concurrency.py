@@ -98,6 +98,8 @@ class AccountConcurrency:
     """What all containers may use together."""
     memory_used_mb: int
     """What those that there are may use."""
+    in_line: int
+    """Environments without a container yet: it is being made, or waits for its turn or for memory."""
     functions: tuple[FunctionConcurrency, ...]
     """Sorted by name."""
 

@@ -41,9 +41,10 @@ def _account(account: AccountConcurrency) -> str:
 
 
 def _memory(account: AccountConcurrency) -> str:
+    more = f"; {account.in_line} more are to be started" if account.in_line else ""
     return (
         f"Containers may use {account.memory_budget_mb:,} MB together; those there are may use "
-        f"{account.memory_used_mb:,} MB"
+        f"{account.memory_used_mb:,} MB{more}"
     )
 
 
