@@ -100,7 +100,7 @@ def test_every_key_arrives(disk: ProjectOnDisk) -> None:
 
 def test_what_cannot_be_set_is_on_purpose() -> None:
     """A new field of the settings is a new key, or stands here."""
-    internal = {"stop_s", "log_line_bytes", "log_backlog"}
+    internal = {"stop_s", "provisioned_init_s", "log_line_bytes", "log_backlog"}
     internal |= {
         "cell_bytes",
         "foreseen",
