@@ -58,8 +58,8 @@ def main() -> None:
 
 def _measure(project: Path) -> list[Figure]:
     figures: list[Figure] = []
-    images = {runtime: _image(runtime) for runtime in starts.KINDS}
     with latency.echo_server() as (echo_port, echo_pid), serve(project) as served:
+        images = {runtime: starts.image(served, runtime) for runtime in starts.KINDS}
         _say("cold starts")
         figures += starts.cold(served, images)
         figures += starts.plain(served, images["python3.13"])
@@ -75,16 +75,6 @@ def _measure(project: Path) -> list[Figure]:
         figures += pool.memory(served, echo_pid)
     _say("first paint")
     return figures + starts.first_paint(project)
-
-
-def _image(runtime: str) -> str:
-    listed = subprocess.run(
-        ["docker", "images", "--quiet", "--filter", f"reference=workbench/{runtime}"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return listed.stdout.split()[0]
 
 
 def _cpus() -> int:

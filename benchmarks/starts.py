@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -55,7 +56,28 @@ def cold(served: Served, images: dict[str, str]) -> list[Figure]:
                 plain.append(docker_run(images[runtime], *program))
         yardstick = (f"docker run, {Path(program[0]).name}", plain)
         figures.append(median(name, ours, against=yardstick, target=target))
-    return figures
+    return figures + _parts(served)
+
+
+def _parts(served: Served) -> list[Figure]:
+    """What the workbench itself measured of the cold starts from stem cells."""
+    command = [sys.executable, "-m", "workbench", "--project", str(served.project), "ps", "--json"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    splits = [
+        environment["init_split"]
+        for environment in json.loads(told.stdout)
+        if environment["origin"] == "preloaded"
+    ]
+    return [
+        median(
+            f"{words}, both languages", [split[key] for split in splits if split[key] is not None]
+        )
+        for key, words in (
+            ("claim_ms", "the claim of a stem cell"),
+            ("boot_ms", "the runtime told whose it is"),
+            ("import_ms", "the function's import, until it asks for work"),
+        )
+    ]
 
 
 def plain(served: Served, image: str) -> list[Figure]:
@@ -74,27 +96,31 @@ def plain(served: Served, image: str) -> list[Figure]:
     ]
 
 
-def stand_by(served: Served, prefix: str, image: str | None = None) -> None:
+def image(served: Served, runtime: str) -> str:
+    """The image that functions of this runtime run in; there may be older ones."""
+    return _await_container(served, "wb-stem-", f"workbench/{runtime}:")
+
+
+def stand_by(served: Served, prefix: str, image: str = "") -> None:
     """Wait until a container that was made ahead has been there for a moment: people do not call as
     fast as a benchmark does.
     """
-    filters = [
-        "--filter",
-        f"name=^{prefix}",
-        "--filter",
-        f"label=workbench.project={served.project}",
-    ]
-    if image is not None:
-        filters += ["--filter", f"ancestor={image}"]
+    _await_container(served, prefix, image)
+    time.sleep(1.0)
+
+
+def _await_container(served: Served, prefix: str, image: str) -> str:
+    """The image of the first container of this project with such a name and image."""
+    filters = [f"name=^{prefix}", f"label=workbench.project={served.project}"]
+    command = ["docker", "ps", "--format", "{{.Image}}"]
+    command += [word for each in filters for word in ("--filter", each)]
     for _ in range(600):
-        listed = subprocess.run(
-            ["docker", "ps", "--quiet", *filters], check=True, capture_output=True, text=True
-        )
-        if listed.stdout.strip():
-            time.sleep(1.0)
-            return
+        listed = subprocess.run(command, check=True, capture_output=True, text=True)
+        for found in listed.stdout.split():
+            if found.startswith(image):
+                return found
         time.sleep(0.1)
-    raise RuntimeError(f"no {prefix} container within a minute")
+    raise RuntimeError(f"no container {prefix}… of {image or 'any image'} within a minute")
 
 
 def docker_run(image: str, program: str = "python3", *arguments: str) -> float:
