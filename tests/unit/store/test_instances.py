@@ -142,4 +142,6 @@ def test_the_entry_is_plain_json(tmp_path: Path) -> None:
         "kind": "tui",
         "address": None,
         "engine": None,
+        "control": None,
+        "token": None,
     }
