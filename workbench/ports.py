@@ -12,6 +12,7 @@ from typing import Protocol
 from workbench.model.container import (
     ContainerSpec,
     Figures,
+    Interrupted,
     LogStream,
     Mount,
     RuntimeExit,
@@ -51,6 +52,11 @@ class ContainerListener(Protocol):
         before `on_exit`.
         """
 
+    def on_interrupted(self, work: Interrupted) -> None:
+        """A freeze has interrupted work of the function's. Comes at most once for each, soon after it,
+        and only where that is certain.
+        """
+
     def on_exit(self, ended: RuntimeExit) -> None:
         """The runtime process ended and everything it left behind is dead and was handed over."""
 
@@ -71,6 +77,15 @@ class Container(Protocol):
 
     def kill_runtime(self) -> None:
         """SIGKILL to the runtime and every process it made. Does not wait; `on_exit` follows."""
+
+    def freeze(self) -> None:
+        """Stop the runtime and every process it made, so that none runs any code. Does not wait.
+
+        They can be killed while they are stopped.
+        """
+
+    def thaw(self) -> None:
+        """Let them go on, before anything that is sent to a connection after this. Does not wait."""
 
     def pause_reading(self) -> None:
         """Stop taking logs and requests from it; the runtime will block when its pipes are full."""

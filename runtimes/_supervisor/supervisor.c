@@ -13,11 +13,14 @@
  * To the engine:  H hello   S started   X exited   L log   O open   D data   C close   M measured
  *                 A acknowledged (bytes written to a connection; the engine's window)
  *                 Y ready (a preloaded runtime waits to be told whose it is)
+ *                 F frozen work (what was interrupted, where that is certain)
  * To us:          R run     K signal    D data     C close   M measure   P pause a connection
  *                 B bind (what a preloaded runtime waits for: its variables)
+ *                 F freeze everything but us, or thaw it
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -34,6 +37,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,6 +55,9 @@ enum {
     FRAMED_FD = 62,   /* _LAMBDA_TELEMETRY_LOG_FD */
     CLAIM_FD = 63,    /* _WORKBENCH_CLAIM_FD: where a preloaded runtime waits */
     API_PORT = 9001,
+    LOOK_MS = 25, /* from a freeze until everything has stopped, and between two looks */
+    LOOKS = 5,    /* one with little CPU takes longer */
+    WAITERS = 64, /* threads remembered from one freeze to the next */
 };
 
 enum { OUT, ERR, FRAMED, PIPES };
@@ -78,6 +85,8 @@ static int claim = -1; /* our end of a preloaded runtime's CLAIM_FD */
 static pid_t runtime;
 static int ended, end_status, childless;
 static uint8_t taken[CHUNK]; /* from a connection, not yet passed on */
+static int frozen;
+static int looks; /* still to be taken at what the freeze has interrupted */
 static int memory_peak, memory_now, memory_events, cpu_usage;
 
 static void leave(int status) {
@@ -317,6 +326,130 @@ static void write_pending(int i) {
     }
 }
 
+/* --- freezing ------------------------------------------------------------------------------- */
+
+/* Threads in a timed wait at the latest freeze: one that was frozen goes on waiting in a system call
+ * that no longer says which one it was. */
+static pid_t waiters[WAITERS];
+static int waiter_count;
+
+struct interrupted {
+    int computing, waiting, unsettled;
+};
+
+static void freeze(int on) {
+    if (on == frozen) return;
+    frozen = on;
+    looks = on ? LOOKS : 0;
+    kill(-1, on ? SIGSTOP : SIGCONT);
+}
+
+static int read_text(const char *path, char *text, size_t size) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+    if (fd >= 0) close(fd);
+    if (n <= 0) return 0;
+    text[n] = 0;
+    return 1;
+}
+
+/* The fields of a `stat` file after the name in it, which may hold anything. */
+static const char *after_name(const char *text) {
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' ? end + 2 : "?";
+}
+
+static int waits_timed(long number, const unsigned long *argument) {
+    enum { WAIT = 0, WAIT_BITSET = 9, COMMAND = 0x7f };
+    switch (number) {
+#ifdef SYS_nanosleep
+    case SYS_nanosleep:
+#endif
+    case SYS_clock_nanosleep:
+        return 1;
+    case SYS_futex: {
+        unsigned long command = argument[1] & COMMAND;
+        return (command == WAIT || command == WAIT_BITSET) && argument[3];
+    }
+#ifdef SYS_epoll_wait
+    case SYS_epoll_wait:
+#endif
+    case SYS_epoll_pwait:
+        return (int)argument[3] > 0;
+    }
+    return 0;
+}
+
+static void look_at_thread(int pid, int tid, const pid_t *before, int count, struct interrupted *found) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, tid);
+    if (!read_text(path, text, sizeof text)) return;
+    char state = *after_name(text);
+    if (state == 'Z' || state == 'X') return;
+    if (state != 'T' && state != 't') {
+        found->unsettled++;
+        return;
+    }
+    long number;
+    unsigned long argument[4] = {0};
+    snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", pid, tid);
+    if (!read_text(path, text, sizeof text)) return;
+    if (sscanf(text, "%ld %lx %lx %lx %lx", &number, argument, argument + 1, argument + 2, argument + 3) < 2)
+        return;
+    int waits = waits_timed(number, argument);
+    if (number == SYS_restart_syscall)
+        for (int i = 0; i < count; i++) waits |= before[i] == tid;
+    if (number == -1) found->computing++;
+    if (!waits) return;
+    found->waiting++;
+    if (waiter_count < WAITERS) waiters[waiter_count++] = tid;
+}
+
+/* Only what is certain counts. Python has no threads of its own, and its client waits for an event
+ * in poll(2), which counts for nobody; a program of one thread is as plain. Every other one may have
+ * timers and threads that are its language's and not the function's. */
+static void look_at_process(int pid, const pid_t *before, int count, struct interrupted *found) {
+    char path[64], text[512];
+    int threads = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (!read_text(path, text, sizeof text)) return;
+    const char *name = strchr(text, '(');
+    /* state ppid pgrp session tty tpgid flags 4×faults 4×times priority nice threads */
+    sscanf(after_name(text), "%*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d",
+           &threads);
+    if (threads != 1 && (!name || strncmp(name + 1, "python", 6))) return;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *all = opendir(path);
+    if (!all) return;
+    for (struct dirent *each; (each = readdir(all));)
+        if (each->d_name[0] != '.') look_at_thread(pid, atoi(each->d_name), before, count, found);
+    closedir(all);
+}
+
+/* What of the function's the freeze has interrupted. */
+static void look(void) {
+    static pid_t before[WAITERS];
+    struct interrupted found = {0};
+    int count = waiter_count;
+    memcpy(before, waiters, sizeof before);
+    waiter_count = 0;
+    DIR *all = opendir("/proc");
+    if (!all) return;
+    for (struct dirent *each; (each = readdir(all));) {
+        int pid = atoi(each->d_name);
+        if (pid > 1) look_at_process(pid, before, count, &found);
+    }
+    closedir(all);
+    if (found.unsettled && looks) { /* again, soon */
+        memcpy(waiters, before, sizeof before);
+        waiter_count = count;
+        return;
+    }
+    looks = 0;
+    if (found.computing || found.waiting)
+        emit_text('F', "computing=%d waiting=%d", found.computing, found.waiting);
+}
+
 /* --- the runtime process -------------------------------------------------------------------- */
 
 static void tell_start_failure(int error) {
@@ -383,7 +516,7 @@ static void start_runtime(uint8_t *payload, size_t length) {
         if (pipes[stream] >= 0) close_pipe(stream);
         if (pipe2(ends[stream], O_CLOEXEC) < 0) die("pipe");
     }
-    childless = 0;
+    childless = frozen = looks = 0;
     runtime = fork();
     if (runtime == 0) {
         sigset_t none;
@@ -467,7 +600,7 @@ static void tell_end(void) {
     int killed = WIFSIGNALED(end_status);
     emit_text('X', "code=%d signal=%d core=%d error=0", killed ? -1 : WEXITSTATUS(end_status),
               killed ? WTERMSIG(end_status) : 0, killed && WCOREDUMP(end_status));
-    ended = 0;
+    ended = frozen = looks = 0;
     runtime = 0;
 }
 
@@ -499,6 +632,9 @@ static void obey(const uint8_t *header, uint8_t *payload, uint32_t length) {
         break;
     case 'P':
         if ((slot = slot_of(id)) >= 0) connections[slot].paused = header[1];
+        break;
+    case 'F':
+        freeze(header[1]);
         break;
     case 'M':
         emit_figures();
@@ -579,6 +715,8 @@ static void open_signals(void) {
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* That a child was frozen or thawed is no news. */
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP}, NULL);
     signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -602,9 +740,15 @@ static void turn(void) {
         if (waiting(&c->pending)) events |= POLLOUT;
         at[FIRST + i] = (struct pollfd){events ? c->fd : -1, events, 0};
     }
-    if (poll(at, FIRST + CONNECTIONS, -1) < 0) {
+    int ready = poll(at, FIRST + CONNECTIONS, looks ? LOOK_MS : -1);
+    if (ready < 0) {
         if (errno == EINTR) return;
         die("poll");
+    }
+    if (ready == 0) {
+        looks--;
+        look();
+        return;
     }
     if (at[CHANNEL_IN].revents) take_orders();
     if (at[CLAIM].revents && claim == at[CLAIM].fd) take_claim();

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ import pytest
 
 from tests.e2e.acting import ACTORS
 from workbench.assembly.workbench import open_workbench
+from workbench.clock import SystemClock
 from workbench.config.settings import Overrides
 from workbench.engine.scheduler import Scheduler
 from workbench.facade.invocations import Run
@@ -169,6 +171,11 @@ class Live:
             async with asyncio.timeout(PATIENCE_S):
                 while not holds():
                     await feed.wait_values()
+
+    async def until_passed(self, moment: datetime, seconds: float) -> None:
+        """Wait until so many seconds have passed since then."""
+        clock = SystemClock()
+        await clock.sleep(max(0.0, seconds - (clock.now() - moment).total_seconds()))
 
     async def until_printed(self, run: Run, text: str) -> None:
         """Wait until an invocation in progress has written a line with `text` in it."""

@@ -31,7 +31,7 @@ serve() { while :; do ask; respond '"well-behaved"'; done; }
 """
 
 
-async def behaving(live: Live, body: str, *, timeout_s: int = 20) -> str:
+async def behaving(live: Live, body: str, *, timeout_s: int = 20, freeze: bool = True) -> str:
     """A function whose runtime does what `body` says."""
     return await live.add(
         {"bootstrap": PRELUDE + body},
@@ -39,6 +39,7 @@ async def behaving(live: Live, body: str, *, timeout_s: int = 20) -> str:
         handler="any",
         memory_mb=1769,
         timeout_s=timeout_s,
+        freeze=freeze,
     )
 
 
@@ -96,7 +97,7 @@ id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/headers | tr -d '[:space:]' 
 respond "$(quoted "$(cat /tmp/older)")"
 serve
 """
-    name = await behaving(live, body)
+    name = await behaving(live, body, freeze=False)  # it goes on when it has answered
     with live.workbench.subscribe() as feed:
         await live.invoke(name)
         await told(feed, lambda v: isinstance(v, LogLine) and v.entry.text == "both have asked")

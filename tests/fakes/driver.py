@@ -22,6 +22,7 @@ from workbench.errors import ContainerLost
 from workbench.model.container import (
     ContainerSpec,
     Figures,
+    Interrupted,
     LogStream,
     RuntimeExit,
     RuntimeStart,
@@ -76,6 +77,10 @@ class FakeContainer:
         self.settled = 0
         """Calls of `settle`."""
         self.paused = False
+        self.frozen = False
+        """It says nothing, whatever is said to it."""
+        self.interrupts: Interrupted | None = None
+        """What a freeze interrupts."""
         self.removed = False
         self.driver = driver
         self._listener = listener
@@ -113,6 +118,18 @@ class FakeContainer:
     def kill_runtime(self) -> None:
         if self._killed is not None:
             self._killed.set()
+
+    def freeze(self) -> None:
+        assert not self.frozen, "it is frozen already"
+        self.frozen = True
+        work = self.interrupts
+        if work is not None:
+            asyncio.get_running_loop().call_soon(self._listener.on_interrupted, work)
+
+    def thaw(self) -> None:
+        assert self.frozen, "nothing to thaw"
+        self.frozen = False
+        asyncio.get_running_loop().call_soon(self._catch_up)
 
     def pause_reading(self) -> None:
         self.paused = True
@@ -159,7 +176,7 @@ class FakeContainer:
         """Tell the workbench, in order, as soon as it listens."""
         if self._gone:
             return
-        if self.paused or self._said:
+        if self.paused or self.frozen or self._said:
             self._said.append(action)
         else:
             action()
@@ -167,7 +184,7 @@ class FakeContainer:
     # --- inside -------------------------------------------------------------------------------------------
 
     def _catch_up(self) -> None:
-        while self._said and not self.paused and not self._gone:
+        while self._said and not (self.paused or self.frozen or self._gone):
             self._said.popleft()()
 
     def _end(self) -> None:
@@ -200,6 +217,8 @@ class FakeContainer:
             return
         self._process = self._killed = None
         ended = ends[0] if ends else RuntimeExit(code=None, signal=SIGKILL)
+        self.frozen = False
+        self._catch_up()
         self.measure(self.figures)
         self.say(lambda: self._listener.on_exit(ended))
 
@@ -259,6 +278,9 @@ class FakeCell:
 
     def on_figures(self, figures: Figures) -> None:
         """Those it has are made up."""
+
+    def on_interrupted(self, work: Interrupted) -> None:
+        """It is never frozen."""
 
     def on_exit(self, ended: RuntimeExit) -> None:
         """Nothing runs in it."""

@@ -14,7 +14,17 @@ from typing import Any
 from workbench.config.complaints import Complaints, quoted, unknown
 from workbench.config.files import read_bytes
 from workbench.config.handler import check_handler
-from workbench.config.keys import Choice, Keys, Number, Table, Text, TextList, Whole, read_keys
+from workbench.config.keys import (
+    Choice,
+    Flag,
+    Keys,
+    Number,
+    Table,
+    Text,
+    TextList,
+    Whole,
+    read_keys,
+)
 from workbench.config.patterns import good_patterns
 from workbench.config.toml_file import Document
 from workbench.config.variables import NOTHING, Layer, merged, runtime_layer, too_large
@@ -50,6 +60,7 @@ SHARED_KEYS: Keys = {
     ),
     "reserved_concurrency": Whole(minimum=0, maximum=MOST_CONCURRENCY),
     "keep_alive_s": KEEP_ALIVE,
+    "freeze": Flag(),
     "environment": Table(allowed="a table of variables"),
     "ignore": TextList(allowed="an array of patterns as in .gitignore"),
 }
@@ -62,6 +73,7 @@ _AS_THEY_ARE = (
     "image",
     "reserved_concurrency",
     "keep_alive_s",
+    "freeze",
 )
 """Keys whose values go into the configuration unchanged."""
 

@@ -53,6 +53,8 @@ SETTINGS_KEYS: Mapping[str, Keys] = {
     "engine": {
         "kind": Choice(words=tuple(EngineKind)),
         "keep_alive_s": KEEP_ALIVE,
+        "freeze": Flag(),
+        "freeze_after_s": Number(minimum=0, maximum=86_400, unit=_SECONDS),
         "memory_limits": Flag(),
         "parallel_starts": Whole(minimum=1, maximum=64),
         "memory_budget_mb": Whole(minimum=128, maximum=100_000_000),
@@ -184,6 +186,8 @@ def _settings(
         region=account.get("region", base.region),
         account=account.get("id", base.account),
         keep_alive_s=engine.get("keep_alive_s", base.keep_alive_s),
+        freeze=engine.get("freeze", base.freeze),
+        freeze_after_s=engine.get("freeze_after_s", base.freeze_after_s),
         memory_limits=engine.get("memory_limits", base.memory_limits),
         ignored_paths=patterns,
         environment_name=overrides.environment_name

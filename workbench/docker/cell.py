@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from workbench.errors import ContainerLost
-from workbench.model.container import ContainerSpec, Figures, LogStream, Mount, RuntimeExit
+from workbench.model.container import (
+    ContainerSpec,
+    Figures,
+    Interrupted,
+    LogStream,
+    Mount,
+    RuntimeExit,
+)
 from workbench.model.stem import CellSpec, container_spec
 from workbench.model.version import TASK_ROOT
 from workbench.ports import ConnectionFactory, ContainerListener
@@ -99,6 +106,9 @@ class DockerCell:
 
     def on_figures(self, figures: Figures) -> None:
         self._held = figures.current_bytes
+
+    def on_interrupted(self, work: Interrupted) -> None:
+        """It is never frozen."""
 
     def on_exit(self, ended: RuntimeExit) -> None:  # noqa: ARG002 - it ended: how is all the same
         self._spoil()

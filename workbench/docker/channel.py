@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from workbench.docker.frames import (
+    FREEZE,
+    THAW,
     BadFrame,
     Frame,
     FrameReader,
@@ -22,6 +24,7 @@ from workbench.docker.frames import (
     check_hello,
     figures,
     frame,
+    interrupted,
     log_chunk,
     pause_frame,
     run_frame,
@@ -230,6 +233,14 @@ class Channel(asyncio.Protocol):
         self._handing_over = None  # its end is what was asked for
         self.send(frame(FrameType.SIGNAL, detail=signal.SIGKILL, connection=1))
 
+    def freeze(self) -> None:
+        """Stop everything in the container but the supervisor."""
+        self.send(FREEZE)
+
+    def thaw(self) -> None:
+        """Let it go on: before whatever is sent after this."""
+        self.send(THAW)
+
     def measure(self) -> None:
         """Ask for figures now."""
         self.send(frame(FrameType.MEASURED))
@@ -324,6 +335,8 @@ class Channel(asyncio.Protocol):
                 self._listener.on_log(*log_chunk(read))
             case FrameType.EXITED:
                 self._take_exit(runtime_exit(read))
+            case FrameType.FROZEN:
+                self._listener.on_interrupted(interrupted(read))
             case FrameType.HELLO:
                 check_hello(read)
                 self.greeted.set()

@@ -76,6 +76,12 @@ class DockerContainer:
     def kill_runtime(self) -> None:
         self.channel.kill_runtime()
 
+    def freeze(self) -> None:
+        self.channel.freeze()
+
+    def thaw(self) -> None:
+        self.channel.thaw()
+
     def pause_reading(self) -> None:
         self.channel.pause_reading()
 

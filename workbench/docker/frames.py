@@ -13,7 +13,13 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from workbench.model.container import Figures, LogStream, RuntimeExit, RuntimeStart
+from workbench.model.container import (
+    Figures,
+    Interrupted,
+    LogStream,
+    RuntimeExit,
+    RuntimeStart,
+)
 
 HEADER = struct.Struct(">BBHI")
 MAX_PAYLOAD = 1024 * 1024
@@ -29,7 +35,7 @@ _STREAMS = (LogStream.STDOUT, LogStream.STDERR, LogStream.FRAMED)
 
 
 class FrameType(IntEnum):
-    """What a frame says; D and C go both ways."""
+    """What a frame says; D, C, F and M go both ways."""
 
     HELLO = ord("H")
     STARTED = ord("S")
@@ -45,6 +51,7 @@ class FrameType(IntEnum):
     BIND = ord("B")
     SIGNAL = ord("K")
     PAUSE = ord("P")
+    FROZEN = ord("F")
 
 
 class BadFrame(Exception):
@@ -118,6 +125,20 @@ def _terminated(words: Iterable[str]) -> bytes:
 def pause_frame(connection: int, *, pause: bool) -> bytes:
     """The order to stop taking bytes from a connection, or to go on."""
     return frame(FrameType.PAUSE, detail=int(pause), connection=connection)
+
+
+FREEZE = frame(FrameType.FROZEN, detail=1)
+"""The order to stop everything but the supervisor."""
+THAW = frame(FrameType.FROZEN)
+"""The order to let it go on."""
+
+
+def interrupted(read: Frame) -> Interrupted:
+    """A FROZEN frame: `computing=… waiting=…`."""
+    numbers = _numbers(read)
+    return Interrupted(
+        computing=max(0, numbers.get("computing", 0)), waiting=max(0, numbers.get("waiting", 0))
+    )
 
 
 def check_hello(read: Frame) -> None:

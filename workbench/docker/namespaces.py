@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.clock import Clock
 from workbench.errors import DriverError
-from workbench.model.container import Figures, LogStream, RuntimeExit
+from workbench.model.container import Figures, Interrupted, LogStream, RuntimeExit
 
 if TYPE_CHECKING:
     from workbench.docker.container import DockerContainer
@@ -127,6 +127,9 @@ class Holding:
 
     def on_figures(self, figures: Figures) -> None:
         """Nothing runs in it."""
+
+    def on_interrupted(self, work: Interrupted) -> None:
+        """It is never frozen."""
 
     def on_exit(self, ended: RuntimeExit) -> None:
         """Nothing runs in it."""

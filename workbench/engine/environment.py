@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from workbench.clock import Clock
 from workbench.engine.environment_log import EnvironmentLog
+from workbench.engine.idling import Idling
 from workbench.engine.init_stamps import InitStamps
 from workbench.engine.run import Run
 from workbench.engine.stem_cells import StemCells
@@ -28,6 +29,7 @@ from workbench.model.container import (
     ContainerOrigin,
     ContainerSpec,
     Figures,
+    Interrupted,
     LogStream,
     RuntimeExit,
     RuntimeStart,
@@ -38,11 +40,19 @@ from workbench.model.environment import (
     Trigger,
     next_state,
 )
+from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Measurements, Outcome, OutcomeKind
 from workbench.model.names import EnvironmentId, RequestId
 from workbench.model.settings import Settings
 from workbench.model.stem import cell_kind
-from workbench.model.telemetry import EnvironmentChanged, InitFailed, InitStart, Report, Start
+from workbench.model.telemetry import (
+    BackgroundFrozen,
+    EnvironmentChanged,
+    InitFailed,
+    InitStart,
+    Report,
+    Start,
+)
 from workbench.model.variables import runtime_variables
 from workbench.model.version import Version
 from workbench.ports import (
@@ -59,7 +69,8 @@ from workbench.values import dataclass
 
 _S = EnvironmentState
 _WITH_RUNTIME = frozenset({_S.INITIALIZING, _S.IDLE, _S.FROZEN, _S.BUSY, _S.RESPONDED})
-_WAITING = frozenset({_S.IDLE, _S.RESET})
+_UP = frozenset({_S.IDLE, _S.FROZEN})
+_WAITING = frozenset({*_UP, _S.RESET})
 
 
 class EnvironmentOwner(Protocol):
@@ -128,8 +139,12 @@ class ExecutionEnvironment:
         self._name = f"wb-{version.name}-{environment_id[:8]}"
         self._figures = Figures()
         self._invocations = 0
-        self._idle_until: datetime | None = None
-        self._keep_alive_s = self._kept_alive_s(version.configuration.keep_alive_s)
+        self._idling = Idling(
+            surroundings.clock,
+            surroundings.settings,
+            version.configuration,
+            for_ever=self.provisioned,
+        )
 
         self._run: Run | None = None
         self._verdict: Outcome | None = None
@@ -201,7 +216,7 @@ class ExecutionEnvironment:
     @property
     def warm(self) -> bool:
         """Its runtime has initialised and waits."""
-        return self.state is _S.IDLE
+        return self.state in _UP
 
     @property
     def at_work(self) -> bool:
@@ -223,7 +238,7 @@ class ExecutionEnvironment:
             container=self._name,
             created_at=self._created_at,
             changed_at=self._changed_at,
-            idle_until=self._idle_until,
+            idle_until=self._idling.until,
             invocations=self._invocations,
             invocation=None if self._run is None else self._run.acceptance.request_id,
             init_ms=self._first_init_ms,
@@ -387,17 +402,15 @@ class ExecutionEnvironment:
         self._log.flush(self._clock.now(), ended=True)
         self._move(Trigger.RETIRED, self._retire_cause)
 
-    def keep_alive(self, own_s: float | None) -> None:
-        """Stay for so long when idle, from now on; `None`: as the project has it."""
-        keep_s = self._kept_alive_s(own_s)
-        if keep_s == self._keep_alive_s:
+    def reconfigure(self, configuration: FunctionConfiguration) -> None:
+        """Be idle as this says, from now on: how long, and frozen or not."""
+        if not self._idling.configure(configuration) or not self.available:
             return
-        self._keep_alive_s = keep_s
-        if self.available:
-            if not self.provisioned:
-                self._idle_until = self._clock.now() + timedelta(seconds=keep_s)
-            self._wait_for_work()
-            self._announce(None)
+        if self.state is _S.FROZEN:
+            self._thaw(self._clock.now())
+        self._idling.begin(self._clock.now())
+        self._wait_for_work()
+        self._announce(None)
 
     # --- an invocation --------------------------------------------------------------------------
 
@@ -413,6 +426,8 @@ class ExecutionEnvironment:
         cold = self._unreported_init_ms is not None or self.state is _S.RESET
         run.placed(self.environment_id, cold=cold, how=self.initialization_type)
         restart = self.state is _S.RESET
+        if self.state is _S.FROZEN:
+            self._thaw(wall)
         self._move(Trigger.ASSIGNED, at=wall)
         if restart:
             self._announce_start(run, wall)
@@ -552,6 +567,10 @@ class ExecutionEnvironment:
     def on_figures(self, figures: Figures) -> None:
         self._figures = figures
 
+    def on_interrupted(self, work: Interrupted) -> None:
+        if self.state is _S.FROZEN:
+            self._idling.interrupt(work)
+
     def on_exit(self, ended: RuntimeExit) -> None:
         if self.going or self.state not in _WITH_RUNTIME:
             return
@@ -560,7 +579,7 @@ class ExecutionEnvironment:
         self._log.flush(self._clock.now(), ended=True)
         out_of_memory = self._was_out_of_memory()
         verdict, self._verdict = self._verdict, None
-        if self.state in (_S.IDLE, _S.FROZEN):
+        if self.state in _UP:
             reason = ended.reason or "exit status 0"
             self.retire(f"The runtime exited while idle: {reason}.")
             return
@@ -727,15 +746,42 @@ class ExecutionEnvironment:
             self._wait_for_work()
 
     def _wait_for_work(self) -> None:
-        """Go when none has come for as long as the function's environments are kept."""
-        if self.provisioned:
-            return
-        keep_s = self._keep_alive_s
-        at_s = self._clock.monotonic() + keep_s
-        self._set_timer(at_s, lambda: self.retire(f"idle for {keep_s:.0f} s"))
+        """Be frozen soon, and go when none has come for as long as the function's environments are
+        kept.
+        """
+        if self._idling.freezes and self.state is _S.IDLE:
+            self._set_timer(self._idling.freeze_at_s, self._freeze)
+        else:
+            self._wait_to_retire()
 
-    def _kept_alive_s(self, own_s: float | None) -> float:
-        return self._with.settings.keep_alive_s if own_s is None else own_s
+    def _wait_to_retire(self) -> None:
+        at_s = self._idling.retire_at_s
+        if at_s is not None:
+            cause = f"idle for {self._idling.keep_s:.0f} s"
+            self._set_timer(at_s, lambda: self.retire(cause))
+
+    def _freeze(self) -> None:
+        self._known_container().freeze()
+        self._idling.freeze(timers=self._log.timers)
+        self._move(Trigger.GRACE_OVER)
+        self._wait_to_retire()
+
+    def _thaw(self, wall: datetime) -> None:
+        self._known_container().thaw()
+        lost = self._idling.thaw()
+        self._move(Trigger.THAWED, at=wall)
+        if lost is None:
+            return
+        self._log.platform(lost.text, wall)
+        self._with.bus.publish(
+            BackgroundFrozen(
+                environment_id=self.environment_id,
+                function=self.version.name,
+                at=wall,
+                frozen_s=lost.seconds,
+                what=lost.what,
+            )
+        )
 
     # --- small things -----------------------------------------------------------------------------
 
@@ -764,9 +810,10 @@ class ExecutionEnvironment:
     ) -> None:
         self.state = next_state(self.state, trigger)
         self._changed_at = now = at or self._clock.now()
-        self._idle_until = None
-        if self.state in _WAITING and not self.provisioned:
-            self._idle_until = now + timedelta(seconds=self._keep_alive_s)
+        if self.state not in _WAITING:
+            self._idling.end()
+        elif trigger is not Trigger.GRACE_OVER:
+            self._idling.begin(now)
         self._announce(cause)
 
     def _announce(self, cause: str | None) -> None:

@@ -64,6 +64,11 @@ class EnvironmentLog:
         for text in self._lines[stream].feed(chunk):
             self._add(at, stream, text)
 
+    @property
+    def timers(self) -> int:
+        """How many timers the function's runtime has said to wait."""
+        return self._frames.timers
+
     def flush(self, at: datetime, *, ended: bool = False) -> None:
         """A phase is over: what stands without a line end is an entry too.
 

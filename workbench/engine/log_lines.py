@@ -73,6 +73,10 @@ _FRAME_HEADER = 16
 _MARK = 0xA55A8000
 """The type of a frame without text: no client's log records have that bit. Ours say with it that
 they are up, right before they import the function's module (runtimes/_python, runtimes/_node)."""
+_TIMERS = 0xA55A8001
+"""The same; its stamp is how many timers of the function's wait, while its client asks for an event.
+Sent when that has changed."""
+_MOST_TIMERS = 1_000_000
 _FRAME_LIMIT = 4 * 1024 * 1024
 """A frame that claims to be longer is not one: its writer would have us wait for ever."""
 _LEVELS = {1: "TRACE", 2: "DEBUG", 3: "INFO", 4: "WARN", 5: "ERROR", 6: "FATAL"}
@@ -104,6 +108,8 @@ class FrameSplitter:
         """What comes is no frame until the next line end."""
         self.marked = False
         """A mark has come. Whoever looks takes it back."""
+        self.timers = 0
+        """How many timers of the function's wait, as its client last said."""
 
     def feed(self, chunk: bytes) -> list[FramedText]:
         """Complete records."""
@@ -136,6 +142,7 @@ class FrameSplitter:
         found: list[FramedText] = []
         if ended:
             rest, self._rest = bytes(self._rest), bytearray()
+            self.timers = 0
             if not self._in_line and len(rest) >= _FRAME_HEADER:  # or `feed` would have taken it
                 kind, _, stamp = _FRAME.unpack_from(rest)
                 found = self._record(kind, stamp, rest[_FRAME_HEADER:])
@@ -147,6 +154,9 @@ class FrameSplitter:
     def _record(self, kind: int, stamp: int, message: bytes) -> list[FramedText]:
         if kind == _MARK and not message:
             self.marked = True
+            return []
+        if kind == _TIMERS and not message:
+            self.timers = min(stamp, _MOST_TIMERS)
             return []
         level = _LEVELS.get((kind >> 2) & 7)
         texts = cut(message.removesuffix(b"\n"), self._limit)

@@ -221,7 +221,7 @@ class Pool:
         if shelf is not None:
             shelf.version = version
             for environment in list(shelf.environments):
-                environment.keep_alive(version.configuration.keep_alive_s)
+                environment.reconfigure(version.configuration)
 
     def retire(self, function: FunctionName, cause: str) -> None:
         """The function is gone: as `supersede`, with nothing in its place."""

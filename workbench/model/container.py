@@ -65,6 +65,16 @@ class ContainerOrigin(StrEnum):
     """A stem cell with the language runtime up and its client loaded."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """What a freeze has interrupted, as far as that is certain; usually nothing is told."""
+
+    computing: int = 0
+    """Threads that were running."""
+    waiting: int = 0
+    """Threads in a sleep, or in a wait with a timeout."""
+
+
 class LogStream(StrEnum):
     """Where a log entry came from."""
 

@@ -95,11 +95,13 @@ class FunctionConfiguration:
     """
     keep_alive_s: float | None = None
     """An environment idle for this long is retired; `None`: as the project has it."""
+    freeze: bool | None = None
+    """An idle environment runs no code; `None`: as the project has it."""
 
 
-FUNCTION_WIDE = frozenset({"reserved_concurrency", "keep_alive_s"})
+FUNCTION_WIDE = frozenset({"reserved_concurrency", "keep_alive_s", "freeze"})
 """What is the function's and no version's: changing it replaces no environment. Source: Lambda
-Developer Guide, "Reserved concurrency"; `keep_alive_s` is ours.
+Developer Guide, "Reserved concurrency"; the others are ours.
 """
 
 

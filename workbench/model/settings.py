@@ -114,6 +114,10 @@ class Settings:
     """12 digits. Source of the value: the one AWS's documentation uses."""
     keep_alive_s: float = 600.0
     """An environment idle for this long is retired."""
+    freeze: bool = True
+    """An idle environment runs no code. Source: Lambda Developer Guide, "Freezing"."""
+    freeze_after_s: float = 0.1
+    """What an environment must be idle for before it is frozen; Lambda does it at once."""
     memory_limits: bool = True
     """False runs containers without memory and CPU limits (hosts that cannot nest them)."""
     ignored_paths: tuple[str, ...] = ()

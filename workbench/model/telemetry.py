@@ -173,6 +173,20 @@ class InitFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundFrozen:
+    """An environment was thawed in which work had been interrupted: what the function left running
+    when it had answered. Told only where that is certain.
+    """
+
+    environment_id: EnvironmentId
+    function: FunctionName
+    at: datetime
+    frozen_s: float
+    what: str
+    """In words: `2 timers, and code that was running`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """The event was handed to the runtime: the handler runs."""
 
@@ -239,6 +253,7 @@ Telemetry = (
     | Accepted
     | InitStart
     | InitFailed
+    | BackgroundFrozen
     | Start
     | LogLine
     | Report

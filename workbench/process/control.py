@@ -97,6 +97,14 @@ class Control:
         """SIGKILL to the runtime and everything it made."""
         self._send({"order": "kill"})
 
+    def freeze(self) -> None:
+        """SIGSTOP to the same."""
+        self._send({"order": "freeze"})
+
+    def thaw(self) -> None:
+        """SIGCONT to the same."""
+        self._send({"order": "thaw"})
+
     def close(self) -> None:
         """Let it go: it kills everything and ends."""
         if not self._closed:

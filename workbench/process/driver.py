@@ -110,6 +110,12 @@ class ProcessContainer:
     def kill_runtime(self) -> None:
         self.control.kill()
 
+    def freeze(self) -> None:
+        self.control.freeze()
+
+    def thaw(self) -> None:
+        self.control.thaw()
+
     def pause_reading(self) -> None:
         self._paused = True
         if self._running is not None:

@@ -94,13 +94,16 @@ class Launcher:
 
     def kill_all(self) -> None:
         """SIGKILL to the runtime and all it made, until nothing of it is left."""
-        if self._runtime and self._status is None:
-            _kill_group(self._runtime)
         while True:
-            for pid in descendants(os.getpid()) if self._adopts else ():
-                _kill(pid)
+            self._signal_all(signal.SIGKILL)
             if not self._wait(0):
                 return
+
+    def _signal_all(self, number: int) -> None:
+        if self._runtime and self._status is None:
+            _signal_group(self._runtime, number)
+        for pid in descendants(os.getpid()) if self._adopts else ():
+            _signal(pid, number)
 
     # --- memory ------------------------------------------------------------------------------------------
 
@@ -141,8 +144,10 @@ class Launcher:
             order = json.loads(line)
             if order["order"] == "start":
                 self._start(order)
-            else:
+            elif order["order"] == "kill":
                 self._kill_runtime()
+            else:
+                self._signal_all(signal.SIGSTOP if order["order"] == "freeze" else signal.SIGCONT)
         return True
 
     def _tell(self, **report: Any) -> None:
@@ -296,16 +301,16 @@ def _offer_to_kernel() -> None:
         score.write(b"1000")
 
 
-def _kill_group(leader: int) -> None:
+def _signal_group(leader: int, number: int) -> None:
     try:
-        os.killpg(leader, signal.SIGKILL)
+        os.killpg(leader, number)
     except (ProcessLookupError, PermissionError):
-        _kill(leader)
+        _signal(leader, number)
 
 
-def _kill(pid: int) -> None:
+def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError, PermissionError):  # dead already, or another user now
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
 
 
 def main() -> None:

@@ -24,6 +24,8 @@ from tests.integration.cli.program import COMMAND, Project
 
 BROKEN = "import no_such_thing\n\n\ndef handler(event, context):\n    return 1\n"
 
+WAITING = {"idle", "frozen"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
@@ -86,7 +88,8 @@ def test_as_many_as_asked_for_are_warmed(served: Served) -> None:
     assert ended.code == 0
     assert ended.err.strip().endswith(f"workbench serve (process {served.pid}): 3 started.")
     environments = served.environments("warmed")
-    assert [each["state"] for each in environments] == ["idle"] * 3
+    assert len(environments) == 3
+    assert {each["state"] for each in environments} <= WAITING
     assert all(each["idle_left_s"] > 0 for each in environments)
     assert served.project.run("warm", "warmed", "2", "--json").json == [
         {
@@ -130,7 +133,7 @@ def test_environments_of_a_function_are_replaced_and_one_alone(served: Served) -
     after = {
         each["environment_id"]
         for each in served.environments("recycled")
-        if each["state"] == "idle"
+        if each["state"] in WAITING
     }
     assert set(reply["old"]) == before
     assert set(reply["started"]["ready"]) == after
@@ -143,7 +146,7 @@ def test_environments_of_a_function_are_replaced_and_one_alone(served: Served) -
     left = {
         each["environment_id"]
         for each in served.environments("recycled")
-        if each["state"] == "idle"
+        if each["state"] in WAITING
     }
     assert one not in left
     assert other in left
@@ -169,7 +172,7 @@ def test_a_call_gets_an_environment_of_its_own(served: Served) -> None:
 
     runs = served.project.run("history", "cold", "--json").json
     assert [run["cold"] for run in runs] == [False, True, True]
-    still = [each for each in served.environments("cold") if each["state"] == "idle"]
+    still = [each for each in served.environments("cold") if each["state"] in WAITING]
     assert [(each["environment_id"], each["invocations"]) for each in still] == [(warm, 2)]
 
 

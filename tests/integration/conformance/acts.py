@@ -64,6 +64,31 @@ call("/seen", json.dumps(seen).encode())
 """,
 )
 
+COUNTS_ALL_THE_TIME = Act(
+    "counts all the time",
+    """
+counted = 0
+
+def count():
+    global counted
+    while True:
+        counted += 1
+        time.sleep(0.001)
+
+child = subprocess.Popen(
+    [sys.executable, "-u", "-c", "import time\\nwhile 1: print('x', end=''); time.sleep(.001)"],
+    stdout=subprocess.PIPE, start_new_session=True)
+os.set_blocking(child.stdout.fileno(), False)
+threading.Thread(target=count, daemon=True).start()
+children = 0
+for turn in range(1_000_000):
+    children += len(child.stdout.read(65536) or b"")
+    call("/counted", json.dumps([counted, children, time.monotonic()]).encode())
+    time.sleep(0.01)
+""",
+)
+"""Itself in a thread, and in a child that has a session of its own; tells again and again how far."""
+
 COUNTS_ITS_STARTS = Act(
     "counts its starts",
     """

@@ -210,6 +210,58 @@ class ContainerDriverSuite:
 
         assert len(witness.exits) == 5
 
+    # --- frozen ---------------------------------------------------------------------------------------
+
+    async def test_nothing_runs_while_it_is_frozen(self) -> None:
+        self.needs_processes()
+        witness = Witness()
+        async with self.subject() as subject:
+            container = await begin(subject, acts.COUNTS_ALL_THE_TIME, witness)
+            await witness.until_asked("/counted", 5)
+            container.freeze()
+            seen = -1
+            while seen != (seen := len(witness.asked)):
+                await SystemClock().sleep(1.0)
+            before = json.loads(witness.body("/counted"))
+            container.thaw()
+            await witness.until_asked("/counted", seen + 1)
+            told = [each.body for each in witness.happened if isinstance(each, Asked)]
+            after = json.loads(told[seen])
+            await container.remove()
+
+        counted, children, seconds = (
+            late - early for late, early in zip(after, before, strict=True)
+        )
+        assert seconds >= 1.0, "clocks go on"
+        assert counted < 100
+        assert children < 100
+
+    async def test_kill_ends_one_that_is_frozen_and_the_next_one_is_not(self) -> None:
+        witness = Witness()
+        async with self.subject() as subject:
+            spec, start = subject.prepare(acts.WAITS)
+            container = await subject.driver.create(spec, witness, witness.connections)
+            for count in (1, 2):
+                container.start_runtime(start)
+                await witness.until_asked("/ready", count)
+                container.freeze()
+                container.kill_runtime()
+                await witness.until_exit(count)
+            await container.remove()
+
+        assert [ended.signal for ended in witness.exits] == [signal.SIGKILL] * 2
+
+    async def test_one_that_is_frozen_can_be_removed(self) -> None:
+        witness = Witness()
+        async with self.subject() as subject:
+            spec, start = subject.prepare(acts.WAITS)
+            container = await subject.driver.create(spec, witness, witness.connections)
+            container.start_runtime(start)
+            await witness.until_asked("/ready")
+            container.freeze()
+            await container.remove()
+            assert await subject.remains(spec) == []
+
     # --- the order of things ---------------------------------------------------------------------------
 
     async def test_every_line_written_before_a_request_comes_before_it(self) -> None:

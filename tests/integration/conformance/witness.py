@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workbench.model.container import Figures, LogStream, RuntimeExit
+from workbench.model.container import Figures, Interrupted, LogStream, RuntimeExit
 
 PATIENCE_S = 30.0
 """A claim that is not met within this is not kept. No test asserts how long anything takes."""
@@ -53,7 +53,7 @@ class Lost:
     why: str
 
 
-Happening = Logged | Asked | ApiBytes | Opened | Closed | Lost | Figures | RuntimeExit
+Happening = Logged | Asked | ApiBytes | Opened | Closed | Lost | Figures | Interrupted | RuntimeExit
 
 
 @dataclass(slots=True)
@@ -86,6 +86,9 @@ class Witness:
 
     def on_figures(self, figures: Figures) -> None:
         self._note(figures)
+
+    def on_interrupted(self, work: Interrupted) -> None:
+        self._note(work)
 
     def on_exit(self, ended: RuntimeExit) -> None:
         self._note(ended)
@@ -124,6 +127,10 @@ class Witness:
     def asked(self) -> list[str]:
         """Paths, in order."""
         return [each.path for each in self.happened if isinstance(each, Asked)]
+
+    @property
+    def interrupted(self) -> list[Interrupted]:
+        return [each for each in self.happened if isinstance(each, Interrupted)]
 
     @property
     def figures(self) -> list[Figures]:

@@ -13,7 +13,7 @@ from workbench.model.function import Architecture, FunctionConfiguration
 from workbench.model.names import FunctionName, RuntimeName
 
 KNOWN = (
-    "architecture, description, environment, ephemeral_storage_mb, handler, ignore, image, "
+    "architecture, description, environment, ephemeral_storage_mb, freeze, handler, ignore, image, "
     "keep_alive_s, layers, memory_mb, name, reserved_concurrency, runtime, timeout_s"
 )
 
@@ -39,6 +39,7 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
         ephemeral_storage_mb = 10240
         reserved_concurrency = 0
         keep_alive_s = 1.5
+        freeze = false
         architecture = "arm64"
         description = "Takes orders."
         image = "registry.example:5000/orders@sha256:abc"
@@ -61,6 +62,7 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
     assert configuration.ephemeral_storage_mb == 10240
     assert configuration.reserved_concurrency == 0
     assert configuration.keep_alive_s == 1.5
+    assert configuration.freeze is False
     assert configuration.architecture is Architecture.ARM64
     assert configuration.description == "Takes orders."
     assert configuration.image == "registry.example:5000/orders@sha256:abc"

@@ -37,6 +37,8 @@ concurrency = 7
 [engine]
 kind = "process"
 keep_alive_s = 1.5
+freeze = false
+freeze_after_s = 2
 memory_limits = false
 parallel_starts = 2
 [stem_cells]
@@ -74,6 +76,8 @@ def test_every_key_arrives(disk: ProjectOnDisk) -> None:
         region="eu-central-1",
         account="000011112222",
         keep_alive_s=1.5,
+        freeze=False,
+        freeze_after_s=2,
         memory_limits=False,
         ignored_paths=("archive/", "*.bak"),
         environment_name="staging",
@@ -195,7 +199,7 @@ def test_what_cannot_be_set_is_on_purpose() -> None:
             2,
             (
                 'Unknown key "name" in [defaults]; allowed: architecture, description, environment, '
-                "ephemeral_storage_mb, handler, image, keep_alive_s, layers, memory_mb, "
+                "ephemeral_storage_mb, freeze, handler, image, keep_alive_s, layers, memory_mb, "
                 "reserved_concurrency, runtime, timeout_s."
             ),
         ),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workbench.docker import channel as channel_module
 from workbench.docker.channel import CONNECTIONS, HELD, TURNS, WINDOW, Channel
 from workbench.docker.frames import HEADER, Frame, FrameReader, FrameType, frame
-from workbench.model.container import Figures, LogStream, RuntimeExit, RuntimeStart
+from workbench.model.container import Figures, Interrupted, LogStream, RuntimeExit, RuntimeStart
 
 HELLO = frame(FrameType.HELLO, b"protocol=1")
 EXIT = frame(FrameType.EXITED, b"code=0 signal=0 core=0 error=0")
@@ -100,6 +100,9 @@ class Bench:
 
     def on_figures(self, figures: Figures) -> None:
         self.said.append(figures)
+
+    def on_interrupted(self, work: Interrupted) -> None:
+        self.said.append(work)
 
     def on_exit(self, ended: RuntimeExit) -> None:
         self.said.append(ended)

@@ -20,6 +20,7 @@ from workbench.docker.frames import (
     check_hello,
     figures,
     frame,
+    interrupted,
     log_chunk,
     pause_frame,
     run_frame,
@@ -27,7 +28,7 @@ from workbench.docker.frames import (
 )
 from workbench.model.container import Figures, LogStream, RuntimeExit, RuntimeStart
 
-PARSERS = (acknowledged, check_hello, figures, log_chunk, runtime_exit)
+PARSERS = (acknowledged, check_hello, figures, interrupted, log_chunk, runtime_exit)
 
 frames = st.builds(
     Frame,
@@ -41,7 +42,9 @@ numbers = st.one_of(
 )
 words = st.lists(
     st.tuples(
-        st.sampled_from(["peak", "now", "oom", "cpu", "code", "signal", "core", "error", "x"]),
+        st.sampled_from(
+            ["peak", "now", "oom", "cpu", "code", "signal", "core", "error", "computing", "x"]
+        ),
         st.one_of(numbers.map(lambda n: f"{n:#x}" if abs(n) > 10**4000 else str(n)), st.text()),
     )
 )

@@ -16,6 +16,7 @@ from workbench.model.telemetry import EnvironmentChanged
 pytestmark = pytest.mark.autojump
 
 IDLE, BUSY = EnvironmentState.IDLE, EnvironmentState.BUSY
+FROZEN = EnvironmentState.FROZEN
 
 
 async def works_a_second(runtime: FakeRuntime, event: Event) -> bytes:
@@ -222,7 +223,7 @@ async def test_each_environment_is_replaced_by_a_new_one() -> None:
         await run.record()
         await engine.settle()
         assert set(ids(engine)) == set(new)
-        assert engine.states == [IDLE, IDLE]
+        assert engine.states == [FROZEN, FROZEN]
         causes = {
             told.environment.environment_id: told.cause
             for told in engine.heard(EnvironmentChanged)

@@ -266,7 +266,7 @@ async def test_an_environment_nobody_needs_any_more_is_kept_for_the_next() -> No
         engine.invoke(payload=b'{"s": 1}')
         await engine.record(payload=b'{"s": 1}')
         await engine.clock.sleep(20)
-        assert engine.states == [EnvironmentState.IDLE] * 2
+        assert engine.states == [EnvironmentState.FROZEN] * 2
 
 
 async def test_versions_and_functions_never_share_an_environment() -> None:

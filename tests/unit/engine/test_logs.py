@@ -91,7 +91,7 @@ async def test_what_is_written_between_two_invocations_is_shown_with_the_next() 
             event = await runtime.next()
             await runtime.respond(event)
 
-    async with open_engine(restless) as engine:
+    async with open_engine(restless, settings=Settings(freeze=False)) as engine:
         await engine.call()
         await engine.clock.sleep(1)
         engine.driver.containers[0].write_log(LogStream.STDERR, b"a thread of its own\n")

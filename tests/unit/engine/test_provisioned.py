@@ -76,7 +76,7 @@ async def test_environments_are_initialised_before_anybody_asks() -> None:
 
     assert (before.status, before.requested, before.available) == ("IN_PROGRESS", 3, 0)
     assert (after.status, after.allocated, after.available, after.reason) == (READY, 3, 3, None)
-    assert states == [EnvironmentState.IDLE] * 3
+    assert states == [EnvironmentState.FROZEN] * 3
     assert {v["AWS_LAMBDA_INITIALIZATION_TYPE"] for v in variables} == {"provisioned-concurrency"}
     assert record.initialization_type is PROVISIONED
     assert record.measurements is not None

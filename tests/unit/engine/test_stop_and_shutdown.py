@@ -38,7 +38,7 @@ async def test_stopped_in_line_it_never_runs_and_the_environment_is_kept() -> No
         record = await run.record()
         assert engine.scheduler.in_progress == 0
         await engine.clock.sleep(1)
-        assert engine.states == [EnvironmentState.IDLE]
+        assert engine.states == [EnvironmentState.FROZEN]
     assert outcome.kind is OutcomeKind.STOPPED
     assert record.environment_id is None
     assert record.cold is None

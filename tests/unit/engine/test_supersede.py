@@ -165,7 +165,7 @@ async def test_an_old_function_in_use_is_warmed_in_its_new_form() -> None:
         await engine.clock.sleep(1)
         (environment,) = engine.environments
         assert environment.code_digest == NEW.code.digest
-        assert environment.state is EnvironmentState.IDLE
+        assert environment.state is EnvironmentState.FROZEN
         run = engine.invoke(NEW, b"0")
         assert (await run.outcome()).payload == b'"2"'
         record = await run.record()
@@ -200,13 +200,13 @@ async def test_undoing_an_edit_brings_the_old_code_back() -> None:
         engine.scheduler.supersede(NEW, warm=True)
         engine.scheduler.supersede(OLD, warm=True)
         await engine.clock.sleep(1)
-        assert engine.states == [EnvironmentState.IDLE]
+        assert engine.states == [EnvironmentState.FROZEN]
         run = engine.invoke(OLD, b"0")
         assert (await run.outcome()).payload == b'"1"'
         await run.record()
         await engine.clock.sleep(1)
         assert [environment.code_digest for environment in engine.environments] == [OLD.code.digest]
-        assert engine.states == [EnvironmentState.IDLE]
+        assert engine.states == [EnvironmentState.FROZEN]
 
 
 async def test_the_same_code_again_changes_nothing() -> None:
