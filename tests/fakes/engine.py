@@ -14,10 +14,10 @@ from tests.fakes.journal import RecordingJournal
 from tests.fakes.loop import virtual
 from tests.fakes.runtime import Program
 from tests.fakes.versions import a_version, an_acceptance
-from workbench.engine.environment import Surroundings
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
 from workbench.engine.stem_cells import StemCells
+from workbench.engine.surroundings import Surroundings
 from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import InvocationRecord, Outcome

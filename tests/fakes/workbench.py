@@ -19,8 +19,8 @@ from workbench.clock import SystemClock
 from workbench.config.events import EventFiles
 from workbench.config.scaffold import create_function
 from workbench.engine.concurrency import Ledger
-from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
+from workbench.engine.surroundings import Surroundings
 from workbench.errors import DriverError, WorkbenchError
 from workbench.facade.catalog import Catalog
 from workbench.facade.concurrency import Concurrency

@@ -226,8 +226,8 @@ _ARCHITECTURES = {"amd64": "x86_64", "aarch64": "arm64"}
 def _scheduler(
     site: Site, driver: ContainerDriver, stems: StemCells | None = None, *, machine_mb: int
 ) -> AbstractAsyncContextManager[Scheduler]:
-    from workbench.engine.environment import Surroundings  # 30 ms that `ls` does not wait for
     from workbench.engine.scheduler import Scheduler
+    from workbench.engine.surroundings import Surroundings  # 30 ms that `ls` does not wait for
     from workbench.runtime_api.server import Endpoints
 
     return Scheduler(

@@ -11,23 +11,21 @@ Over the usual size because it is one table's shell: splitting it would split th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-from workbench.clock import Clock
 from workbench.engine.environment_log import EnvironmentLog
 from workbench.engine.idling import Idling
 from workbench.engine.init_stamps import InitStamps
+from workbench.engine.obtaining import Obtaining
 from workbench.engine.run import Run
-from workbench.engine.stem_cells import StemCells
+from workbench.engine.surroundings import Surroundings
 from workbench.errors import ContainerLost, DriverError, InternalError, WorkbenchError
 from workbench.model import failures, report
 from workbench.model.concurrency import InitializationType
 from workbench.model.container import (
-    ContainerOrigin,
-    ContainerSpec,
     Figures,
     Interrupted,
     LogStream,
@@ -43,8 +41,6 @@ from workbench.model.environment import (
 from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Measurements, Outcome, OutcomeKind
 from workbench.model.names import EnvironmentId, RequestId
-from workbench.model.settings import Settings
-from workbench.model.stem import cell_kind
 from workbench.model.telemetry import (
     BackgroundFrozen,
     EnvironmentChanged,
@@ -58,14 +54,9 @@ from workbench.model.version import Version
 from workbench.ports import (
     BadResponse,
     Container,
-    ContainerDriver,
     Delivery,
-    Journal,
     RuntimeEndpoint,
-    RuntimeEndpoints,
 )
-from workbench.telemetry import Bus
-from workbench.values import dataclass
 
 _S = EnvironmentState
 _WITH_RUNTIME = frozenset({_S.INITIALIZING, _S.IDLE, _S.FROZEN, _S.BUSY, _S.RESPONDED})
@@ -95,21 +86,6 @@ class EnvironmentOwner(Protocol):
         """Its container is gone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What every environment is given, as one value."""
-
-    driver: ContainerDriver
-    endpoints: RuntimeEndpoints
-    journal: Journal
-    bus: Bus
-    clock: Clock
-    settings: Settings
-    labels: tuple[tuple[str, str], ...]
-    stems: StemCells | None = None
-    """Containers that stand ready; `None`: every one is made when it is needed."""
-
-
 class ExecutionEnvironment:
     """One environment. Its `version` never changes."""
 
@@ -135,8 +111,11 @@ class ExecutionEnvironment:
         self._created_at = self._changed_at = surroundings.clock.now()
         self._endpoint: RuntimeEndpoint = surroundings.endpoints.open(self)
         self._container: Container | None = None
-        self._origin = ContainerOrigin.PLAIN
-        self._name = f"wb-{version.name}-{environment_id[:8]}"
+        self._stamps = InitStamps(surroundings.clock)
+        self._obtaining = Obtaining(
+            version, environment_id, surroundings=surroundings, stamps=self._stamps
+        )
+        self._name = self._obtaining.name
         self._figures = Figures()
         self._invocations = 0
         self._idling = Idling(
@@ -153,15 +132,12 @@ class ExecutionEnvironment:
         self._first_init_ms: float | None = None
         self._unreported_init_ms: float | None = None
         """Init Duration is reported with the first invocation only."""
-        self._create_ms: float | None = None
-        self._stamps = InitStamps(surroundings.clock)
         self._assigned_s = 0.0
         self._deadline_s = 0.0
         self._cpu_at_start_ns: int | None = None
         self._oom_kills_seen = 0
 
         self._timer: asyncio.TimerHandle | None = None
-        self._creating: asyncio.Timeout | None = None
         self._cleared = asyncio.Event()
         self._retired = asyncio.Event()
         self._retire_cause: str | None = None
@@ -247,7 +223,7 @@ class ExecutionEnvironment:
             figures=self._figures,
             code_digest=self.version.code.digest,
             retiring=self.retire_when_done,
-            origin=self._origin,
+            origin=self._obtaining.origin,
             initialization_type=self.initialization_type,
         )
 
@@ -284,25 +260,8 @@ class ExecutionEnvironment:
         self._owner.on_start_failed(self, error)
 
     async def _create(self) -> None:
-        configuration = self.version.configuration
-        spec = ContainerSpec(
-            environment_id=self.environment_id,
-            name=self._name,
-            image=self.version.image.reference,
-            architecture=configuration.architecture,
-            memory_mb=configuration.memory_mb,
-            cpus=report.cpus(configuration.memory_mb),
-            ephemeral_storage_mb=configuration.ephemeral_storage_mb,
-            mounts=self.version.mounts,
-            labels=(
-                *self._with.labels,
-                ("workbench.function", self.version.name),
-                ("workbench.version", self.version.version),
-            ),
-            limits=self._with.settings.memory_limits,
-        )
         if not self.going:
-            await self._obtain_container(spec)
+            self._container = await self._obtaining.obtain(self, self._endpoint.connections)
         self._owner.on_made(self)
         if self._lost is not None:
             raise ContainerLost(self._lost)
@@ -327,46 +286,6 @@ class ExecutionEnvironment:
             return max(self._timeouts.provisioned_init_s, float(timeout_s))
         return self._timeouts.init_s
 
-    async def _obtain_container(self, spec: ContainerSpec) -> None:
-        stems = self._with.stems
-        if stems is not None:
-            kind = cell_kind(
-                self.version.configuration,
-                self.version.runtime,
-                self.version.image,
-                mounts=self.version.mounts,
-                settings=self._with.settings,
-            )
-            await self._take_container(stems.claim(kind, spec, self, self._endpoint.connections))
-            if self._container is not None:
-                self._stamps.claimed()
-                self._origin = (
-                    ContainerOrigin.PRESTARTED
-                    if kind.preload is None
-                    else ContainerOrigin.PRELOADED
-                )
-        if self._container is None and not self.going:
-            await self._take_container(
-                self._with.driver.create(spec, self, self._endpoint.connections)
-            )
-            self._stamps.greeted()
-
-    async def _take_container(self, coming: Coroutine[Any, Any, Container | None]) -> None:
-        began_s = self._clock.monotonic()
-        self._stamps.asked()
-        try:
-            async with asyncio.timeout(self._timeouts.create_s) as self._creating:
-                self._container = await coming
-        except TimeoutError as error:
-            if self.going:
-                return  # nobody wants it any more
-            raise DriverError(
-                f"No container for {self.version.name} within {self._timeouts.create_s:.0f} s."
-            ) from error
-        finally:
-            self._creating = None
-        self._create_ms = (self._clock.monotonic() - began_s) * 1000
-
     def retire(self, cause: str) -> None:
         """Take nothing more and go: at once when idle, else when the invocation is over."""
         self._retire_cause = self._retire_cause or cause
@@ -390,8 +309,7 @@ class ExecutionEnvironment:
     def _go(self) -> None:
         self._retired.set()
         self._cleared.set()  # there is nothing to wait for any more
-        if self._creating is not None and not self._creating.expired():
-            self._creating.reschedule(0.0)  # long past: stop making it
+        self._obtaining.give_up()
 
     def _leave(self) -> None:
         """RETIRING, with nothing left behind that could fire."""
@@ -714,11 +632,11 @@ class ExecutionEnvironment:
             duration_ms = limit_ms
         duration_ms = min(duration_ms, limit_ms)
         init_ms, self._unreported_init_ms = self._unreported_init_ms, None
-        create_ms, self._create_ms = self._create_ms, None
+        container_ms, self._obtaining.took_ms = self._obtaining.took_ms, None
         before, after = self._cpu_at_start_ns, self._figures.cpu_ns
         return Measurements(
             queued_ms=max(0.0, (self._assigned_s - run.accepted_s) * 1000),
-            container_ms=create_ms,
+            container_ms=container_ms,
             init_ms=init_ms,
             split=self._stamps.take(),
             duration_ms=duration_ms,

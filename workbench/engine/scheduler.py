@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from workbench.engine.concurrency import Ledger
-from workbench.engine.environment import ExecutionEnvironment, Surroundings
+from workbench.engine.environment import ExecutionEnvironment
 from workbench.engine.pool import Pool
 from workbench.engine.provisioning import Provisioning
 from workbench.engine.run import Run
 from workbench.engine.starts import Starter
+from workbench.engine.surroundings import Surroundings
 from workbench.errors import InvocationNotFound, ThrottledError, WorkbenchError
 from workbench.model import failures
 from workbench.model.concurrency import InitializationType

@@ -13,9 +13,9 @@ from typing import Any
 from tests.fakes.journal import RecordingJournal
 from tests.fakes.versions import a_variable, new_request_id
 from workbench.clock import SystemClock
-from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
 from workbench.engine.stem_cells import StemCells
+from workbench.engine.surroundings import Surroundings
 from workbench.model.container import LogStream, Mount
 from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry, Origin, Outcome

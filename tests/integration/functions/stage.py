@@ -18,9 +18,9 @@ from tests.fakes.runtime import FakeRuntime
 from tests.fakes.versions import a_runtime
 from workbench.clock import SystemClock
 from workbench.engine.concurrency import Ledger
-from workbench.engine.environment import Surroundings
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
+from workbench.engine.surroundings import Surroundings
 from workbench.errors import BuildFailed
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker

@@ -12,9 +12,9 @@ from tests.fakes.runtime import Event, FakeRuntime, Program, died, serving
 from tests.fakes.versions import a_version
 from tests.integration.store.runs import Told, accept, telling
 from workbench.clock import SystemClock
-from workbench.engine.environment import Surroundings
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
+from workbench.engine.surroundings import Surroundings
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
 from workbench.model.settings import Limits, Settings

@@ -22,8 +22,8 @@ from workbench.config.events import EventFiles
 from workbench.config.runtimes import load_runtimes, runtimes_folder
 from workbench.config.scaffold import create_function
 from workbench.engine.concurrency import Ledger
-from workbench.engine.environment import Surroundings
 from workbench.engine.scheduler import Scheduler
+from workbench.engine.surroundings import Surroundings
 from workbench.errors import BuildFailed, DriverError, EngineUnreachable, WorkbenchError
 from workbench.facade.catalog import Catalog
 from workbench.facade.concurrency import Concurrency
