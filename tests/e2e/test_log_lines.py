@@ -125,7 +125,7 @@ def handler(event, context):
         threading.Thread(target=count, daemon=True).start()
     os.write(1, event.encode() + b"\\n")
 """
-    name = await live.add({"app.py": app}, **MANIFEST)
+    name = await live.add({"app.py": app}, **MANIFEST, freeze=False)
 
     with live.workbench.subscribe(capacity=100_000) as feed:
         begun = await live.invoke(name, "begin")
