@@ -84,6 +84,16 @@ class PrivateEngine:
             os.kill(int(number.read_text()), signal.SIGKILL)
         number.unlink(missing_ok=True)
 
+    def pause(self) -> None:
+        """It is there, and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on where it was."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def ask(self, question: Any) -> Any:
         """Whatever the SDK can do, with a connection of its own."""
         api = docker.APIClient(base_url=self.address, version="auto", timeout=60)
@@ -101,6 +111,7 @@ class PrivateEngine:
         if self._process is None:
             return
         if self._process.poll() is None:
+            self.resume()
             with suppress(DockerException, OSError):
                 self.ask(_empty)
             self._process.send_signal(signal.SIGTERM)

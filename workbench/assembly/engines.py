@@ -12,6 +12,7 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,7 +152,11 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
             scheduler=scheduler,
             images=_SupervisedImages(images, cache=cache, architecture=architecture),
             dependencies=dependencies,
-            presence=DockerPresence(client),
+            presence=DockerPresence(
+                client,
+                clock=site.clock,
+                reconcile=partial(driver.reconcile, dict(site.labels)["workbench.instance"]),
+            ),
         )
 
 

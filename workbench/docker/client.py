@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from workbench.clock import Clock
 from workbench.errors import ContainerRefused, DriverError, EngineUnreachable, ImageMissing
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ T = TypeVar("T")
 
 THREADS = 16
 """Calls at once; more than this only queue inside the engine."""
+PATIENCE_S = 5.0
+"""A call that takes longer is a reason to ask whether the engine answers at all."""
+ANSWER_S = 10.0
+"""For the least that can be asked."""
 
 
 class EngineClient:
@@ -30,6 +35,12 @@ class EngineClient:
     def __init__(self, api: docker.APIClient) -> None:
         self.api = api
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
+        self._waiting = 0
+        """Calls in progress."""
+        self._answered = 0
+        """Calls that have ended, well or badly."""
+        self._asked = asyncio.Event()
+        """Something was asked and not answered yet, as far as is known."""
 
     @classmethod
     async def connect(cls) -> EngineClient:
@@ -44,6 +55,10 @@ class EngineClient:
 
         Cancellation: stops waiting; the call itself goes on in its thread.
         """
+        return await self._begin(functools.partial(function, *args, **kwargs))
+
+    async def follow(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `call`, for what takes as long as the engine lives."""
         loop = asyncio.get_running_loop()
         work = functools.partial(function, *args, **kwargs)
         return await loop.run_in_executor(self._threads, translated, work)
@@ -53,14 +68,50 @@ class EngineClient:
 
         Cancellation: is felt only when the call has ended, so that what it made is known.
         """
-        loop = asyncio.get_running_loop()
-        work = functools.partial(function, *args, **kwargs)
-        ending = loop.run_in_executor(self._threads, translated, work)
+        ending = self._begin(functools.partial(function, *args, **kwargs))
         try:
             return await asyncio.shield(ending)
         except asyncio.CancelledError:
             await asyncio.wait([ending])
             raise
+
+    async def check(self) -> None:
+        """Raises `EngineUnreachable` unless it answers soon."""
+        url = f"{self.api.base_url}/_ping"  # the SDK's own ping waits for a minute
+        await self.follow(lambda: self.api.get(url, timeout=ANSWER_S).raise_for_status())
+
+    async def wait_silent(self, clock: Clock) -> None:
+        """Wait until the engine lets calls wait and does not answer `check` either. Nothing is asked
+        while no call waits.
+        """
+        while True:
+            await self._asked.wait()
+            answered = self._answered
+            await clock.sleep(PATIENCE_S)
+            if self._answered != answered:
+                continue
+            try:
+                await self.check()
+            except DriverError:
+                return
+            if not self._waiting:
+                self._asked.clear()
+
+    def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        ending = loop.run_in_executor(self._threads, translated, work)
+        self._waiting += 1
+        self._asked.set()
+        ending.add_done_callback(self._ended)
+        return ending
+
+    def _ended(self, ending: asyncio.Future[T]) -> None:
+        self._waiting -= 1
+        if ending.cancelled():
+            return  # nobody waits for it any more; whether it was answered is not known
+        self._answered += 1
+        if not self._waiting:
+            self._asked.clear()
 
     def close(self) -> None:
         """Give the threads and sockets back; calls in progress are not waited for."""
@@ -81,7 +132,7 @@ def translated(work: Callable[[], T]) -> T:
         raise ContainerRefused(_detail(error)) from error
     except docker.errors.DockerException as error:
         raise DriverError(f"The container engine's client failed: {error}") from error
-    except requests.exceptions.ConnectionError as error:
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
         raise EngineUnreachable(
             cause="The container engine does not answer any more.",
             remedy="Start it again; the workbench goes on by itself.",

@@ -24,6 +24,7 @@ from workbench.docker.creation import INIT_CPUS, creation
 from workbench.docker.locked_folder import locked_folder
 from workbench.docker.namespaces import Holding, Namespaces
 from workbench.docker.network import ensure_network
+from workbench.docker.sweep import find_strays, remove_orphans
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
 from workbench.model.container import ContainerSpec, RuntimeStart
 from workbench.model.names import EnvironmentId
@@ -79,6 +80,10 @@ class DockerDriver:
         self.cells = cells
         self._timeouts = timeouts
         self._images: dict[str, dict[str, Any]] = {}
+        self._making: set[str] = set()
+        """Environments whose containers are being made."""
+        self._made: set[str] = set()
+        """Containers that somebody has."""
         self._background: asyncio.TaskGroup | None = None
         self._creating = 0
         self._calm = asyncio.Event()
@@ -187,6 +192,8 @@ class DockerDriver:
         )
         api = self.client.api
 
+        self._making.add(spec.environment_id)
+
         def make() -> None:
             created = api.create_container_from_config(arguments, spec.name)  # type: ignore[no-untyped-call] # the stubs leave it out
             made.append(created["Id"])
@@ -194,6 +201,7 @@ class DockerDriver:
         try:
             async with _listening(folder, channel):
                 await self.client.complete(make)
+                self._made.add(made[0])
                 listener.on_created()
                 await self.client.complete(api.start, made[0])
                 await channel.greeted.wait()
@@ -201,6 +209,8 @@ class DockerDriver:
             channel.end()
             await asyncio.shield(self.remove(made[0] if made else None, folders))
             raise
+        finally:
+            self._making.discard(spec.environment_id)
         if not channel.alive:
             await self.remove(made[0], folders)
             raise ContainerLost(f"The container of {spec.name} ended as soon as it was started.")
@@ -219,7 +229,8 @@ class DockerDriver:
                 async with asyncio.timeout(self._timeouts.stop_s):
                     await self._remove_container(container_id)
             except (DriverError, TimeoutError):
-                pass  # gone already, or left to the sweep at the next start
+                pass  # gone already, or left to `reconcile`, or to the sweep at the next start
+            self._made.discard(container_id)
         for folder in folders:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -231,6 +242,19 @@ class DockerDriver:
             await self.client.call(
                 api.wait, container_id, condition="removed", timeout=ceil(self._timeouts.stop_s)
             )
+
+    async def reconcile(self, instance: str) -> None:
+        """Remove containers of the workbench `instance`, this one, that nobody has: what the engine made
+        when nobody waited for it any more. Raises `DriverError`.
+        """
+        found = await find_strays(
+            self.client,
+            instance=instance,
+            owned=lambda environment, container: (
+                environment in self._making or container in self._made
+            ),
+        )
+        await remove_orphans(self.client, found)
 
     def completed(self, start: RuntimeStart, spec: ContainerSpec) -> RuntimeStart:
         """`start` with what only this driver knows: the API's address, the image's own command."""

@@ -38,6 +38,26 @@ async def find_orphans(
     return await asyncio.to_thread(_without_owner, listed, host, lock_is_held)
 
 
+async def find_strays(
+    client: EngineClient, *, instance: str, owned: Callable[[str, str], bool]
+) -> tuple[Orphan, ...]:
+    """Containers for environments of one workbench, which lives, that nobody in it has.
+
+    owned: whether somebody has the one of an environment, with a container's id. Raises `DriverError`.
+    """
+    listed = await client.call(
+        client.api.containers, all=True, filters={"label": f"workbench.instance={instance}"}
+    )
+    return tuple(
+        Orphan(container_id=str(each["Id"]), name=environment)
+        for each in listed
+        if isinstance(labels := each.get("Labels"), dict)
+        and labels.get("workbench.instance") == instance
+        and (environment := str(labels.get("workbench.environment", "")))
+        and not owned(environment, str(each["Id"]))
+    )
+
+
 async def sweep(client: EngineClient, *, host: str, lock_is_held: Callable[[Path], bool]) -> int:
     """Remove them; how many.
 
