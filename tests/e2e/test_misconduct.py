@@ -70,6 +70,38 @@ def seen(answer: str) -> tuple[Any, int]:
     return json.loads(body), int(status)
 
 
+# --- taking too much -------------------------------------------------------------------------------------
+
+
+async def test_fork_bomb_is_a_timeout_and_nobody_else_notices(live: Live) -> None:
+    bomb = """
+import os
+def handler(event, context):
+    if event != "bomb":
+        return [os.getpid(), len([name for name in os.listdir("/proc") if name.isdigit()])]
+    print("begun", flush=True)
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            pass
+"""
+    name = await live.add({"app.py": bomb}, memory_mb=1769, timeout_s=4)
+    other = await behaving(live, "serve")
+    await live.invoke(other)
+
+    going = await live.start(name, "bomb")
+    await live.until_printed(going, "begun")
+    meanwhile = [await live.invoke(other) for _ in range(3)]
+    ended = await done(going)
+    after = await live.invoke(name)
+
+    assert [each.answer for each in meanwhile] == ["well-behaved"] * 3
+    assert len({each.record.environment_id for each in meanwhile}) == 1
+    assert ended.outcome.kind is OutcomeKind.TIMEOUT
+    assert after.answer[1] == 2, "the supervisor and the runtime"
+
+
 # --- asking ---------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,6 @@ from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
-    suppress,
 )
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from workbench.model.names import FunctionName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import EngineKind
 from workbench.model.starts import default_budget_mb
+from workbench.model.telemetry import Swept
 from workbench.model.version import Image
 from workbench.ports import ContainerDriver
 from workbench.store.instances import lock_is_held
@@ -131,7 +131,7 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
         dependencies = await stack.enter_async_context(
             DockerDependencies.open(images, folder=site.state / "dependencies", labels=site.labels)
         )
-        await stack.enter_async_context(_sweeping(client))
+        await stack.enter_async_context(_sweeping(client, site))
         stems = None
         if _makes_ahead(site):
             from workbench.engine.stem_cells import StemCells  # not for one invocation
@@ -252,15 +252,17 @@ def _scheduler(
 
 
 @asynccontextmanager
-async def _sweeping(client: EngineClient) -> AsyncIterator[None]:
+async def _sweeping(client: EngineClient, site: Site) -> AsyncIterator[None]:
     """Remove what a killed workbench left behind, while others already work."""
     from workbench.docker.sweep import sweep
 
     async def work() -> None:
-        with suppress(
-            DriverError
-        ):  # what will not go is found by the doctor, and by the next start
-            await sweep(client, host=host_id(), lock_is_held=lock_is_held)
+        try:
+            count = await sweep(client, host=host_id(), lock_is_held=lock_is_held)
+        except DriverError:
+            return  # what will not go is found by the doctor, and by the next start
+        if count:
+            site.bus.publish(Swept(count=count))
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(work(), name="sweep")

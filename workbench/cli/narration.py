@@ -30,6 +30,7 @@ from workbench.model.telemetry import (
     LogLine,
     MemoryShort,
     ReloadRejected,
+    Swept,
     Telemetry,
 )
 from workbench.telemetry import Feed
@@ -91,7 +92,7 @@ class BuildLines:
         """Lines stay."""
 
 
-_TOLD: frozenset[type[Telemetry]] = frozenset(
+TOLD: frozenset[type[Telemetry]] = frozenset(
     {
         BuildBroke,
         BuildFinished,
@@ -101,7 +102,9 @@ _TOLD: frozenset[type[Telemetry]] = frozenset(
         EngineChanged,
         Fault,
         InitFailed,
+        MemoryShort,
         ReloadRejected,
+        Swept,
     }
 )
 """What a narrator has words for, log lines apart."""
@@ -148,7 +151,7 @@ class Narrator:
             case ReloadRejected():
                 problems = "\n".join(f"  {problem}" for problem in value.problems)
                 self._builds.say(f"{value.function}: cannot run as it stands\n{problems}")
-            case InitFailed() | MemoryShort() | Fault() | Dropped():
+            case InitFailed() | MemoryShort() | Swept() | Fault() | Dropped():
                 self._builds.say(_trouble(value))
             case _:
                 pass
@@ -178,7 +181,7 @@ async def narrated(
     workbench: Workbench, output: Output, *, logs: bool = False
 ) -> AsyncIterator[Narrator]:
     """Narrate while the context is open; leaving it waits until everything is told."""
-    kinds = {*_TOLD, LogLine} if logs else _TOLD
+    kinds = {*TOLD, LogLine} if logs else TOLD
     with workbench.subscribe(capacity=100_000, kinds=kinds) as feed:
         narrator = Narrator(output, feed, logs=logs)
         async with asyncio.TaskGroup() as tasks:
@@ -190,7 +193,7 @@ async def narrated(
                 telling.cancel()
 
 
-def _trouble(value: InitFailed | MemoryShort | Fault | Dropped) -> str:
+def _trouble(value: InitFailed | MemoryShort | Swept | Fault | Dropped) -> str:
     match value:
         case InitFailed():
             return f"{value.function} cannot initialise: {value.message}"
@@ -200,6 +203,9 @@ def _trouble(value: InitFailed | MemoryShort | Fault | Dropped) -> str:
                 f"together, {value.used_mb:,} MB are taken, and it may need {value.memory_mb:,} MB "
                 "(memory_budget_mb in [engine])"
             )
+        case Swept():
+            what = "1 container" if value.count == 1 else f"{value.count:,} containers"
+            return f"Removed {what} that a killed workbench had left behind"
         case Fault():
             return f"Trouble with {value.where}: {value.message}"
         case Dropped():

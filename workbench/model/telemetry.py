@@ -225,6 +225,13 @@ class MemoryShort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """Containers were removed that a workbench which was killed had left behind."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Something of ours broke and was contained. A bug: shown, never swallowed."""
 
@@ -258,6 +265,7 @@ Telemetry = (
     | LogLine
     | Report
     | MemoryShort
+    | Swept
     | Fault
     | Dropped
 )

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.clock import EPOCH, LoopClock
 from tests.unit.cli.streams import Stream, output
 from tests.unit.cli.test_values import an_entry
-from workbench.cli.narration import NO_ISOLATION, Narrator
+from workbench.cli.narration import NO_ISOLATION, TOLD, Narrator
 from workbench.model.container import LogStream
 from workbench.model.function import Problem
 from workbench.model.names import FunctionName, RequestId
@@ -25,6 +25,7 @@ from workbench.model.telemetry import (
     MemoryShort,
     ReloadRejected,
     Start,
+    Swept,
     Telemetry,
 )
 from workbench.telemetry import Feed
@@ -139,10 +140,13 @@ def test_an_outage_is_told_with_its_remedy() -> None:
             ),
         ),
         (Fault(where="the history", message="no room"), "Trouble with the history: no room\n"),
+        (Swept(count=1), "Removed 1 container that a killed workbench had left behind\n"),
+        (Swept(count=1200), "Removed 1,200 containers that a killed workbench had left behind\n"),
     ],
 )
 def test_other_news_is_one_line(value: Telemetry, text: str) -> None:
     assert tell(value) == text
+    assert type(value) in TOLD
 
 
 def test_what_a_person_need_not_know_is_not_told() -> None:
