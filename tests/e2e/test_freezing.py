@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import docker
 import pytest
 
 from tests.e2e.live import Done, Live
 from tests.e2e.test_misconduct import PRELUDE
 from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentState
+from workbench.model.invocation import OutcomeKind
 from workbench.model.telemetry import EnvironmentChanged
 
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
@@ -175,3 +178,42 @@ async def test_only_what_is_certain_is_said(
         told.append(notes(await live.invoke(name)))
 
     assert told == [[] if note is None else [note]] * 3
+
+
+async def test_a_frozen_one_that_is_killed_is_known_to_be_gone(live: Live) -> None:
+    name = await function(live, "python")
+    before = await live.invoke(name, "counts")
+    await until_frozen(live, name)
+    (environment,) = live.environments(name)
+    client = docker.from_env()
+    try:
+        await asyncio.to_thread(client.api.kill, environment.container)
+    finally:
+        client.close()
+    await live.until(lambda: live.environments(name) == ())
+    after = await live.invoke(name)
+
+    assert after.outcome.kind is OutcomeKind.SUCCESS
+    assert after.record.environment_id != before.record.environment_id
+
+
+async def test_a_runtime_that_was_frozen_dies_on_time_with_its_children(live: Live) -> None:
+    app = """
+import os, subprocess, time
+def handler(event, context):
+    if event == "leave":
+        subprocess.Popen(["sleep", "3600"])
+    if event == "hang":
+        time.sleep(3600)
+    return len([name for name in os.listdir("/proc") if name.isdigit()])
+"""
+    name = await live.add({"app.py": app}, memory_mb=1769, timeout_s=2)
+    left = await live.invoke(name, "leave")
+    await until_frozen(live, name, 0.5)
+    late = await live.invoke(name, "hang")
+    after = await live.invoke(name)
+
+    assert (left.answer, after.answer) == (3, 2), "with the supervisor and the runtime"
+    assert late.outcome.kind is OutcomeKind.TIMEOUT
+    assert notes(late) == ["a sleep or a wait with a timeout."]
+    assert {each.record.environment_id for each in (late, after)} == {left.record.environment_id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 from typing import Any
 
 import pytest
@@ -307,10 +308,16 @@ def handler(event, context):
             piece = piece[os.write(1, piece):]
     return "written"
 """
-    done = await live.invoke(await live.add({"app.py": app}, **MANIFEST))
+    name = await live.add({"app.py": app}, **MANIFEST)
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done = await live.invoke(name)
+    more_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kib
 
     kept = done.texts(STDOUT)
     assert done.answer == "written"
+    assert more_kib < 64 * 1024, (
+        "of which what is kept is 16 MiB, and what waits for the disk as much"
+    )
     assert kept == [f"{n:08d}" + "." * 991 for n in range(len(kept))]
     assert KEPT_BYTES - 2000 < 1000 * len(kept) <= KEPT_BYTES
     assert 1000 * len(kept) + done.record.log_bytes_dropped == 100_000_000

@@ -69,6 +69,7 @@ class Launcher:
         self._memory_bytes: int | None = None
         """What the runtime and all it made may hold; `None`: as much as there is."""
         self._out_of_memory = False
+        self._frozen = False
         self._adopts = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
     def run(self) -> None:
@@ -109,7 +110,8 @@ class Launcher:
 
     @property
     def _looks(self) -> bool:
-        return self._adopts and bool(self._runtime) and self._memory_bytes is not None
+        limited = bool(self._runtime) and self._memory_bytes is not None
+        return self._adopts and limited and not self._frozen
 
     def _look(self) -> None:
         """Kill the runtime if it holds more than it may."""
@@ -147,7 +149,8 @@ class Launcher:
             elif order["order"] == "kill":
                 self._kill_runtime()
             else:
-                self._signal_all(signal.SIGSTOP if order["order"] == "freeze" else signal.SIGCONT)
+                self._frozen = order["order"] == "freeze"
+                self._signal_all(signal.SIGSTOP if self._frozen else signal.SIGCONT)
         return True
 
     def _tell(self, **report: Any) -> None:
@@ -157,6 +160,7 @@ class Launcher:
     def _start(self, order: dict[str, Any]) -> None:
         descriptors, self._descriptors = self._descriptors, []
         self._memory_bytes, self._out_of_memory = order["memory_bytes"], False
+        self._frozen = False
         failed, failure = os.pipe()
         self._runtime = os.fork()
         if self._runtime == 0:

@@ -256,7 +256,7 @@ while True:
 import tempfile
 os.environ["MARKS"] = tempfile.mkdtemp() + "/"
 for kind in ("plain", "session"):
-    subprocess.Popen([sys.executable, "-c", child, kind, "child-of-a-runtime"])
+    subprocess.Popen([sys.executable, "-c", child, kind, "child in " + tempfile.gettempdir()])
 while len(os.listdir(os.environ["MARKS"])) < 2:
     time.sleep(0.01)
 call("/ready")
@@ -272,17 +272,19 @@ hold its pipes. Then exits if END=exit, else waits."""
 COUNTS_CHILDREN = Act(
     "counts children",
     """
+import tempfile
+mark = b"child in " + os.fsencode(tempfile.gettempdir()) + bytes(1)
 count = 0
 for pid in filter(str.isdigit, os.listdir("/proc")):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            count += b"child-of-a-runtime" in file.read() and int(pid) != os.getpid()
+            count += file.read().endswith(mark)
     except OSError:
         pass
 call("/children", str(count).encode())
 """,
 )
-"""Tells how many children of LEAVES_CHILDREN there are on the machine it sees."""
+"""Tells how many children of LEAVES_CHILDREN in this container there are on the machine it sees."""
 
 IGNORES_SIGTERM = Act(
     "ignores SIGTERM",
