@@ -213,10 +213,11 @@ class Connection(asyncio.Protocol):
             self._next.target += url.decode("utf-8", "surrogateescape")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._next is not None:  # else a trailer: nobody has asked for any
+        exchange = self._next
+        if exchange is not None:  # else a trailer: nobody has asked for any
             self._head_bytes += len(name) + len(value)
             known = _NAMES.get(name) or name.decode("latin-1").lower()
-            self._next.headers.setdefault(known, value.decode("utf-8", "surrogateescape"))
+            exchange.headers.setdefault(known, value.decode("utf-8", "surrogateescape"))
 
     def on_headers_complete(self) -> None:
         exchange, self._next = self._next, None
@@ -263,7 +264,8 @@ class Connection(asyncio.Protocol):
             break
         after = self._next or self._reading
         self._raw_bytes = self._raw_bytes + len(data) if after is before else 0
-        self._bound()
+        if after is not None or self._head_bytes > self._head_limit:
+            self._bound()
 
     def _decline_upgrade(self, exchange: Exchange) -> None:
         """Nothing but HTTP/1.1 is spoken here: it is answered as if it had not asked.

@@ -245,7 +245,7 @@ class Journal(Protocol):
         """Its outcome is settled; called before the caller sees it. Never raises."""
 
     def reported(self, record: InvocationRecord) -> None:
-        """Its figures are final. Never raises."""
+        """Its figures are final; a death within the next moment may lose them. Never raises."""
 
 
 # --- what a version is made of ------------------------------------------------------------------------

@@ -49,8 +49,9 @@ class Feed:
         if self._capacity is not None and len(self._values) >= self._capacity:
             self._values.popleft()
             self._dropped += 1
+        if not self._values:
+            self._arrived.set()
         self._values.append(value)
-        self._arrived.set()
 
     def close(self) -> None:
         """No more will come. What waits can still be taken."""
@@ -63,11 +64,15 @@ class Feed:
         if self._dropped:
             taken.append(Dropped(count=self._dropped))
             self._dropped = 0
-        while self._values and (limit is None or len(taken) < limit):
-            taken.append(self._values.popleft())
+        if limit is None or len(taken) + len(self._values) <= limit:
+            taken += self._values
+            self._values.clear()
+        else:
+            while self._values and len(taken) < limit:
+                taken.append(self._values.popleft())
         if not self._values and not self._closed:
             self._arrived.clear()
-        if not self.congested:
+        if self._when_relieved and not self.congested:
             self.relieve()
         return taken
 
@@ -103,11 +108,20 @@ class Bus:
         kind = type(value)
         takers = self._takers.get(kind)
         if takers is None:
-            takers = self._takers[kind] = [
-                feed for feed in self._feeds if feed.kinds is None or kind in feed.kinds
-            ]
+            takers = self._find_takers(kind)
         for feed in takers:
             feed.put(value)
+
+    def wanted(self, kind: type[Telemetry]) -> bool:
+        """Somebody is given values of `kind`: what nobody takes need not be made."""
+        takers = self._takers.get(kind)
+        return bool(self._find_takers(kind) if takers is None else takers)
+
+    def _find_takers(self, kind: type[Telemetry]) -> list[Feed]:
+        takers = self._takers[kind] = [
+            feed for feed in self._feeds if feed.kinds is None or kind in feed.kinds
+        ]
+        return takers
 
     @property
     def congested(self) -> bool:

@@ -28,7 +28,7 @@ from workbench.engine.scheduler import Scheduler
 from workbench.facade.invocations import Run
 from workbench.facade.workbench import Workbench
 from workbench.model.container import LogStream
-from workbench.model.environment import EnvironmentSnapshot
+from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.function import FUNCTION_WIDE
 from workbench.model.invocation import InvocationRecord, InvokeRequest, LogEntry, Origin, Outcome
 from workbench.model.names import FunctionName, RequestId, target
@@ -172,6 +172,11 @@ class Live:
                 while not holds():
                     await feed.wait_values()
 
+    async def start_idle(self, name: str, count: int) -> None:
+        """See that so many environments have initialised and wait."""
+        await self.workbench.environments.start_idle(FunctionName(name), count)
+        await self.until(lambda: sum(e.state in _WAITING for e in self.environments(name)) >= count)
+
     async def until_passed(self, moment: datetime, seconds: float) -> None:
         """Wait until so many seconds have passed since then."""
         clock = SystemClock()
@@ -189,6 +194,8 @@ class Live:
         """The copy of the function's folder that an invocation runs from."""
         return self.root / ".workbench" / "code" / run.acceptance.code_digest
 
+
+_WAITING = {EnvironmentState.IDLE, EnvironmentState.FROZEN}
 
 AT_GATE = """
 import os, time

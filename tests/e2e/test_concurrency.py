@@ -148,6 +148,7 @@ async def test_environment_that_was_used_last_is_used_first(live: Live) -> None:
 
 async def test_timeout_ends_its_own_and_no_other(live: Live) -> None:
     brief, patient = await a_function(live, timeout_s=2), await a_function(live)
+    await live.start_idle(brief, 2)
     await live.invoke_all((brief, {}), (brief, {}))
     await live.until(lambda: [e.state in WAITING for e in live.environments(brief)] == [True] * 2)
     (held,) = gates(1)
@@ -168,6 +169,7 @@ async def test_timeout_ends_its_own_and_no_other(live: Live) -> None:
 
 async def test_invocations_that_time_out_together_are_each_told_their_own(live: Live) -> None:
     name = await a_function(live, timeout_s=3, memory_mb=1769)
+    await live.start_idle(name, 4)  # nobody waits for a container until another one times out
 
     ended = await live.invoke_all(*([(name, {"gate": "never"})] * 4))
     after = await live.invoke_all(*([(name, {"mark": "after"})] * 4))

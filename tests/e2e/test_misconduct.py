@@ -144,10 +144,11 @@ async def test_runtime_that_stops_asking_keeps_its_answer_and_its_environment_un
     live: Live,
 ) -> None:
     name = await behaving(live, "ask; respond 1; sleep 3600", timeout_s=3)
+    await live.start_idle(name, 2)  # nobody waits for a container to be made while time runs
 
     run = await live.start(name)
     outcome = await run.outcome()
-    (environment,) = live.environments(name)
+    (environment,) = (e for e in live.environments(name) if e.invocation is not None)
     meanwhile = await live.start(name)
     await meanwhile.outcome()
     ended = await done(run)

@@ -112,23 +112,39 @@ def parse_call(method: str, raw_target: str, headers: Mapping[str, str]) -> Invo
     )
     if not served:
         raise UnknownOperation(method, path, served=SERVED)
-    context = headers.get("x-amz-client-context")
+    return _parse_known(label, query, *map(headers.get, _HEADERS))
+
+
+_HEADERS = (
+    *("x-amz-invocation-type", "x-amz-log-type", "x-amz-client-context", "x-amzn-trace-id"),
+    "x-workbench-cold",
+)
+
+
+@lru_cache(maxsize=256)  # clients ask for the same few things again and again
+def _parse_known(  # noqa: PLR0913, PLR0917 - the headers that mean something
+    label: str,
+    query: str,
+    kind: str | None,
+    log_type: str | None,
+    context: str | None,
+    trace: str | None,
+    cold: str | None,
+) -> InvokeCall:
     return InvokeCall(
         target=parse_target(unquote(label), query),
         kind=_member(
             InvocationType,
-            headers.get("x-amz-invocation-type", InvocationType.REQUEST_RESPONSE),
+            InvocationType.REQUEST_RESPONSE if kind is None else kind,
             member="invocationType",
         ),
-        log_tail=_member(LogType, headers.get("x-amz-log-type", LogType.NONE), member="logType")
-        is LogType.TAIL,
+        log_tail=_member(LogType, log_type or LogType.NONE, member="logType") is LogType.TAIL,
         client_context=None if context is None else parse_client_context(context),
-        trace_id=parse_trace_id(headers.get("x-amzn-trace-id", "")),
-        cold=parse_cold(headers.get("x-workbench-cold", "false")),
+        trace_id=parse_trace_id(trace or ""),
+        cold=False if cold is None else parse_cold(cold),
     )
 
 
-@lru_cache(maxsize=256)  # clients name the same few functions again and again
 def parse_target(name: str, query: str) -> Target:
     """The function a request names, in its path and its query together."""
     named = _parse_name(name)
@@ -305,5 +321,8 @@ def dry_run(*, request_id: RequestId) -> Answer:
 
 def _traced(trace_id: str) -> str:
     """Source: recorded; the answer has the root and the sampling decision, in small letters."""
+    root, _, rest = trace_id.partition(";")
+    if rest == "Sampled=0" and root.startswith("Root="):  # as all of our own are
+        return f"root={root[5:]};sampled=0"
     fields = dict(part.partition("=")[::2] for part in trace_id.split(";"))
     return f"root={fields.get('Root', '')};sampled={fields.get('Sampled', '0')}"

@@ -22,10 +22,12 @@ from workbench.engine.init_stamps import InitStamps
 from workbench.engine.obtaining import Obtaining
 from workbench.engine.run import Run
 from workbench.engine.surroundings import Surroundings
+from workbench.engine.timer import Timer
 from workbench.errors import ContainerLost, DriverError, InternalError, WorkbenchError
 from workbench.model import failures, report
 from workbench.model.concurrency import InitializationType
 from workbench.model.container import (
+    ContainerOrigin,
     Figures,
     Interrupted,
     LogStream,
@@ -39,7 +41,7 @@ from workbench.model.environment import (
     next_state,
 )
 from workbench.model.function import FunctionConfiguration
-from workbench.model.invocation import Measurements, Outcome, OutcomeKind
+from workbench.model.invocation import InitSplit, Measurements, Outcome, OutcomeKind
 from workbench.model.names import EnvironmentId, RequestId
 from workbench.model.telemetry import (
     BackgroundFrozen,
@@ -137,7 +139,7 @@ class ExecutionEnvironment:
         self._cpu_at_start_ns: int | None = None
         self._oom_kills_seen = 0
 
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer(surroundings.clock)
         self._cleared = asyncio.Event()
         self._retired = asyncio.Event()
         self._retire_cause: str | None = None
@@ -206,24 +208,52 @@ class ExecutionEnvironment:
     def _snapshot_later(self) -> Callable[[], EnvironmentSnapshot]:
         """What makes a snapshot of this moment, whenever it is called."""
         return partial(
-            EnvironmentSnapshot,
+            self._seen,
+            self.state,
+            self._name,
+            self._changed_at,
+            self._idling.until,
+            self._invocations,
+            None if self._run is None else self._run.acceptance.request_id,
+            self._first_init_ms,
+            self._stamps.split,
+            self._figures,
+            self.retire_when_done,
+            self._obtaining.origin,
+        )
+
+    def _seen(  # noqa: PLR0913, PLR0917 - all that changes in a snapshot; by place it is quicker
+        self,
+        state: EnvironmentState,
+        container: str,
+        changed_at: datetime,
+        idle_until: datetime | None,
+        invocations: int,
+        invocation: RequestId | None,
+        init_ms: float | None,
+        split: InitSplit,
+        figures: Figures,
+        retiring: bool,  # noqa: FBT001
+        origin: ContainerOrigin,
+    ) -> EnvironmentSnapshot:
+        return EnvironmentSnapshot(
             environment_id=self.environment_id,
             function=self.version.name,
             version=self.version.version,
-            state=self.state,
-            container=self._name,
+            state=state,
+            container=container,
             created_at=self._created_at,
-            changed_at=self._changed_at,
-            idle_until=self._idling.until,
-            invocations=self._invocations,
-            invocation=None if self._run is None else self._run.acceptance.request_id,
-            init_ms=self._first_init_ms,
-            split=self._stamps.split,
+            changed_at=changed_at,
+            idle_until=idle_until,
+            invocations=invocations,
+            invocation=invocation,
+            init_ms=init_ms,
+            split=split,
             memory_mb=self.version.configuration.memory_mb,
-            figures=self._figures,
+            figures=figures,
             code_digest=self.version.code.digest,
-            retiring=self.retire_when_done,
-            origin=self._obtaining.origin,
+            retiring=retiring,
+            origin=origin,
             initialization_type=self.initialization_type,
         )
 
@@ -314,7 +344,7 @@ class ExecutionEnvironment:
     def _leave(self) -> None:
         """RETIRING, with nothing left behind that could fire."""
         self._retired.set()
-        self._cancel_timer()
+        self._timer.close()
         self._endpoint.close()
         self._conclude(self._retire_cause or "The environment was removed.")
         self._log.flush(self._clock.now(), ended=True)
@@ -335,7 +365,7 @@ class ExecutionEnvironment:
     def assign(self, run: Run) -> None:
         """Give it an invocation. Only when `available`."""
         now_s, wall = self._clock.monotonic(), self._clock.now()
-        self._cancel_timer()
+        self._timer.cancel()
         self._run = run
         self._invocations += 1
         self._assigned_s = now_s
@@ -373,7 +403,7 @@ class ExecutionEnvironment:
         )
 
     def _deliver(self, run: Run, deadline: datetime) -> None:
-        self._set_timer(self._deadline_s, self._on_deadline)
+        self._timer.set(self._deadline_s, self._on_deadline)
         self._endpoint.offer(
             Delivery(
                 request_id=run.acceptance.request_id,
@@ -391,7 +421,7 @@ class ExecutionEnvironment:
         self._verdict = None
         self._init_started_s = self._clock.monotonic()
         self._stamps.started()
-        self._set_timer(deadline_s, self._on_deadline)
+        self._timer.set(deadline_s, self._on_deadline)
         variables = runtime_variables(
             self.version,
             environment_id=self.environment_id,
@@ -421,7 +451,7 @@ class ExecutionEnvironment:
     def on_next(self) -> None:
         if self._verdict is not None or self.going:
             return  # it is being killed; what it asks no longer matters
-        self._cancel_timer()
+        self._timer.cancel()
         if self.state is _S.RESPONDED:
             wall = self._clock.now()
             self._finish_run(wall)
@@ -492,7 +522,7 @@ class ExecutionEnvironment:
     def on_exit(self, ended: RuntimeExit) -> None:
         if self.going or self.state not in _WITH_RUNTIME:
             return
-        self._cancel_timer()
+        self._timer.cancel()
         self._endpoint.reset()
         self._log.flush(self._clock.now(), ended=True)
         out_of_memory = self._was_out_of_memory()
@@ -571,7 +601,7 @@ class ExecutionEnvironment:
         self._known_container().kill_runtime()
 
     def _expect_exit(self) -> None:
-        self._set_timer(self._clock.monotonic() + self._timeouts.stop_s, self._on_no_exit)
+        self._timer.set(self._clock.monotonic() + self._timeouts.stop_s, self._on_no_exit)
 
     def _on_no_exit(self) -> None:
         if self._log.paused:
@@ -668,7 +698,7 @@ class ExecutionEnvironment:
         kept.
         """
         if self._idling.freezes and self.state is _S.IDLE:
-            self._set_timer(self._idling.freeze_at_s, self._freeze)
+            self._timer.set(self._idling.freeze_at_s, self._freeze)
         else:
             self._wait_to_retire()
 
@@ -676,7 +706,7 @@ class ExecutionEnvironment:
         at_s = self._idling.retire_at_s
         if at_s is not None:
             cause = f"idle for {self._idling.keep_s:.0f} s"
-            self._set_timer(at_s, lambda: self.retire(cause))
+            self._timer.set(at_s, lambda: self.retire(cause))
 
     def _freeze(self) -> None:
         self._known_container().freeze()
@@ -713,15 +743,6 @@ class ExecutionEnvironment:
 
     def _resume_reading(self) -> None:
         self._known_container().resume_reading()
-
-    def _set_timer(self, at_s: float, action: Callable[[], None]) -> None:
-        self._cancel_timer()
-        self._timer = self._clock.call_at(at_s, action)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _move(
         self, trigger: Trigger, cause: str | None = None, *, at: datetime | None = None

@@ -178,7 +178,10 @@ class Run:
             return
         self._tail.append(entry.text)
         self._tail_bytes += size
-        while self._tail_bytes - line_bytes(self._tail[0]) >= TAIL_BYTES:
+        while (
+            self._tail_bytes > TAIL_BYTES
+            and self._tail_bytes - line_bytes(self._tail[0]) >= TAIL_BYTES
+        ):
             self._tail_bytes -= line_bytes(self._tail.popleft())
 
     def log_tail(self) -> bytes:

@@ -117,7 +117,8 @@ class Scheduler:
         run.on_finished = self._forget
         self._runs[acceptance.request_id] = run
         self._no_runs.clear()
-        self._with.bus.publish(Accepted(acceptance=acceptance))
+        if self._with.bus.wanted(Accepted):
+            self._with.bus.publish(Accepted(acceptance=acceptance))
         if cold:
             self._pool.place_alone(version, run)
         else:

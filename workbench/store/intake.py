@@ -85,6 +85,9 @@ class Intake:
 
     def _keep(self, entry: LogEntry) -> None:
         """As far as there is room; an invocation's record says how much was beyond it."""
+        if entry.stream is LogStream.PLATFORM:  # there is always room for Lambda's own lines
+            self._entries.append(entry)
+            return
         owner: str = entry.request_id or entry.environment_id
         room_bytes = self._room_bytes.get(owner, self._limit_bytes)
         size_bytes = line_bytes(entry.text)

@@ -17,11 +17,7 @@ from workbench.model.environment import EnvironmentSnapshot
 from workbench.store import inserts
 from workbench.store.database import Database, Work
 from workbench.store.intake import BATCH, Intake
-from workbench.store.journal import RETRY_S, Journal
-
-LAG_S = 0.02
-"""Log lines of a function that runs on are in the journal this much later at most; those of an
-invocation that has ended are there before its caller is answered."""
+from workbench.store.journal import LAG_S, RETRY_S, Journal
 
 
 class Recorder:

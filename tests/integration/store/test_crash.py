@@ -23,11 +23,17 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(slots=True)
 class Heard:
-    """What the children said they had told."""
+    """What the children said they had told.
+
+    Figures, for which nobody waits, may be written with the next outcome only.
+    """
 
     accepted: set[str] = field(default_factory=set)
     ended: dict[str, str] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
+    """Figures that are written for certain."""
+    figures: set[str] = field(default_factory=set)
+    """Told since the last outcome."""
     instances: list[str] = field(default_factory=list)
 
     def hear(self, line: str) -> None:
@@ -36,10 +42,17 @@ class Heard:
             self.accepted.add(request_id)
         elif word == "E":
             self.ended[request_id] = more[0]
+            self.write_figures()
         elif word == "R":
-            self.reported.add(request_id)
+            self.figures.add(request_id)
         else:
             self.instances.append(request_id)
+            self.figures.clear()  # the child before was killed with them
+
+    def write_figures(self) -> None:
+        """All that were told by now are written."""
+        self.reported |= self.figures
+        self.figures.clear()
 
 
 @contextmanager
@@ -170,6 +183,7 @@ def hear_all(state: Path, *, count: int, invocations: int) -> list[Heard]:
             assert process.stdout is not None
             for line in process.stdout:
                 ears.hear(line)
+            ears.write_figures()
     assert [process.returncode for process in processes] == [0] * count
     return heard
 

@@ -15,6 +15,7 @@ from workbench.clock import SystemClock
 from workbench.errors import DatabaseReadOnly, InvocationNotFound
 from workbench.model.invocation import OutcomeKind
 from workbench.store import journal as module
+from workbench.store.frames import FrameKind, frames
 from workbench.store.segments import IDLE_SEGMENT_BYTES, SEGMENT_BYTES
 
 CLOCK = SystemClock()
@@ -22,6 +23,10 @@ CLOCK = SystemClock()
 
 def journal_files(state: Path) -> list[Path]:
     return sorted((state / "journal").iterdir())
+
+
+def frame_kinds(file: Path) -> list[FrameKind]:
+    return [frame.kind for frame in frames(file.read_bytes())]
 
 
 def raw_count(state: Path, table: str) -> int:
@@ -48,6 +53,29 @@ async def test_an_invocation_can_be_read_at_every_stage(state_folder: Path) -> N
         assert (running.acceptance, running.outcome) == (acceptance, None)
         assert over == ended
         assert final == report(ended)
+
+
+async def test_figures_are_written_with_the_next_outcome_or_soon_after(state_folder: Path) -> None:
+    (state_folder / "workbench.db").mkdir(parents=True)  # so that only the journal has them
+    async with telling(state_folder) as told:
+        journal = told.store.journal
+        first, second = end(accept()), end(accept())
+        for record in (first, second):
+            journal.accepted(record.acceptance)
+        (file,) = journal_files(state_folder)
+
+        journal.ended(first)
+        journal.reported(report(first))
+        before = frame_kinds(file)
+        journal.ended(second)
+        journal.reported(report(second))
+        with_the_next = frame_kinds(file)
+        while len(frame_kinds(file)) == len(with_the_next):
+            await CLOCK.sleep(module.LAG_S)
+
+        assert before == [FrameKind.ACCEPTED] * 2 + [FrameKind.ENDED]
+        assert with_the_next == [*before, FrameKind.ENDED, FrameKind.REPORTED]
+        assert frame_kinds(file) == [*with_the_next, FrameKind.REPORTED]
 
 
 async def test_what_was_logged_before_the_outcome_is_in_the_file_with_it(
@@ -240,8 +268,8 @@ async def test_it_is_said_again_when_it_was_well_in_between(state_folder: Path) 
             told.run()
             folder.mkdir()
             told.run()
-            told.store.journal._segments.finish()
             await told.store.journal.flush()
+            told.store.journal._segments.finish()
             for path in folder.iterdir():
                 path.unlink()
 
@@ -276,6 +304,7 @@ async def test_a_record_half_written_to_a_full_disk_hides_none_after_it(tmp_path
             first = told.run()
             told.run(accept(payload=bytes(3_000_000)))  # what fits of it is taken off again
             last = told.run()
+            await told.store.journal.flush()
             (killed,) = journal_files(disk)
             content = killed.read_bytes()  # what a kill -9 would leave now
         (disk / "workbench.db").rmdir()
