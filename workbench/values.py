@@ -2,8 +2,9 @@
 
 The standard one writes up to seven methods of every class as source text and compiles them, which for
 150 classes took a sixth of the time until the screen was there. Here a class has only its `__init__`
-written; the other methods are the same for all and find the fields when they are called. What it makes
-is a standard dataclass otherwise: `replace`, `fields`, `asdict`, defaults, factories, `__post_init__`.
+written, and that when its first value is made; the other methods are the same for all and find the
+fields when they are called. What it makes is a standard dataclass otherwise: `replace`, `fields`,
+`asdict`, defaults, factories, `__post_init__`.
 """
 
 from __future__ import annotations
@@ -40,13 +41,29 @@ def _value(stated: type[T], *, kw_only: bool) -> type[T]:
     fields = dataclasses.fields(made)
     if not all(field.init and field.hash is None for field in fields):
         raise TypeError("`init` and `hash` of a field are not offered here")
-    methods = [_init_of(made, fields), *_shared(fields)]
-    for method in methods:
+    if "__init__" not in stated.__dict__:
+        made.__init__ = _Unwritten(made, fields)
+    for method in _shared(fields):
         if method.__name__ not in stated.__dict__:
             method.__qualname__ = f"{made.__qualname__}.{method.__name__}"
             setattr(made, method.__name__, method)
     value: type[T] = made
     return value
+
+
+class _Unwritten:
+    """Stands for `__init__` until somebody asks for it, and gives its place to the real one. Most classes
+    have no value before the first paint.
+    """
+
+    def __init__(self, made: Any, fields: tuple[Field[Any], ...]) -> None:
+        self._made, self._fields = made, fields
+
+    def __get__(self, value: object, kind: type[Any]) -> Any:
+        written = _init_of(self._made, self._fields)
+        written.__qualname__ = f"{self._made.__qualname__}.__init__"
+        self._made.__init__ = written
+        return written.__get__(value, kind)
 
 
 def _init_of(made: Any, fields: tuple[Field[Any], ...]) -> Callable[..., None]:

@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from workbench.config.complaints import quoted
+from workbench.expression import expression
 from workbench.values import dataclass
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
-_NAME = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)(?P<blank>[ \t]*)=")
-_REST = re.compile(r"[ \t]*(?:#.*)?")
+_NAME = expression(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)(?P<blank>[ \t]*)=")
+_REST = expression(r"[ \t]*(?:#.*)?")
 
 
 @dataclass(slots=True)

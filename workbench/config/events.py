@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import shutil
 import stat
@@ -25,6 +24,7 @@ from workbench.config.files import is_there, move_in, read_descriptor, write_in
 from workbench.config.json_text import json_problem
 from workbench.config.toml_file import parse_toml
 from workbench.errors import AlreadyExists, EventNotFound, InvalidManifest, InvalidParameter
+from workbench.expression import expression
 from workbench.model.event import EventFile
 from workbench.model.expectation import Expectation
 from workbench.model.function import Function, Problem
@@ -39,7 +39,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 """Far above what any invocation takes; what is larger was not meant to be an event."""
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_TOKEN = re.compile(r"[0-9a-f]{32}")
+_TOKEN = expression(r"[0-9a-f]{32}")
 
 
 def event_names(events: os.DirEntry[str], complaints: Complaints) -> tuple[str, ...]:

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from workbench.config.files import write_atomically
 from workbench.errors import AlreadyExists, InvalidParameter
+from workbench.expression import expression
 from workbench.model.invocation import InvocationRecord, OutcomeKind
 
-_PASSING = re.compile(
+_PASSING = expression(
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
 )
 """UUIDs and ISO times."""
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # Source: JMESPath grammar, unquoted-string
-_SURROGATE = re.compile("[\ud800-\udfff]+")
+_BARE = expression(r"[A-Za-z0-9_-]+")
+_IDENTIFIER = expression(r"[A-Za-z_][A-Za-z0-9_]*")  # Source: JMESPath grammar, unquoted-string
+_SURROGATE = expression("[\ud800-\udfff]+")
 """JSON can hold half of a character; UTF-8 cannot."""
 _DEEPEST = 16
 _LARGEST_BYTES = 64 * 1024

@@ -14,6 +14,7 @@ from workbench.config.complaints import Complaints, quoted, shown
 from workbench.config.keys import Choice, Keys, Number, Table, Text, TextList, read_keys
 from workbench.config.toml_file import Document, read_toml
 from workbench.config.toml_lines import KeyPath
+from workbench.expression import expression
 from workbench.model.expectation import Expectation
 from workbench.model.function import Problem
 from workbench.model.invocation import OutcomeKind
@@ -34,7 +35,7 @@ EXPECTATION_KEYS: Keys = {
 }
 LOGS_KEYS: Keys = {"contain": TextList(), "exclude": TextList()}
 
-_LITERAL = re.compile(r"""'(?:\\'|[^'])*'|"(?:\\.|[^"])*"|`(?P<json>(?:\\`|[^`])*)`""", re.DOTALL)
+_LITERAL = expression(r"""'(?:\\'|[^'])*'|"(?:\\.|[^"])*"|`(?P<json>(?:\\`|[^`])*)`""", re.DOTALL)
 """Quoted parts of an expression. Between backticks stands JSON."""
 
 
@@ -86,25 +87,25 @@ def _outcome(document: Document, values: dict[str, Any], complaints: Complaints)
 def _response(
     document: Document, table: dict[str, Any], complaints: Complaints
 ) -> Iterator[tuple[str, Any]]:
-    for expression, expected in table.items():
-        key = ("response", expression)
-        wrong = _wrong_expression(expression)
+    for asked, expected in table.items():
+        key = ("response", asked)
+        wrong = _wrong_expression(asked)
         if wrong is not None:
             complaints.error(
-                f"{quoted(expression)} is no JMESPath expression: {wrong}", line=document.line(key)
+                f"{quoted(asked)} is no JMESPath expression: {wrong}", line=document.line(key)
             )
         elif not _complain_of_values(document, key, expected, complaints):
-            yield expression, expected
+            yield asked, expected
 
 
-def _wrong_expression(expression: str) -> str | None:
+def _wrong_expression(asked: str) -> str | None:
     import jmespath  # 20 ms that only a replay needs
 
     try:
-        for match in _LITERAL.finditer(expression):
+        for match in _LITERAL.finditer(asked):
             if match["json"] is not None:  # jmespath would take it for text, and warn
                 json.loads(match["json"].replace("\\`", "`"))
-        jmespath.compile(expression)
+        jmespath.compile(asked)
     except (jmespath.exceptions.JMESPathError, RecursionError, ValueError) as error:
         return str(error).split("\n")[0]
     return None

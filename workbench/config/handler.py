@@ -13,11 +13,12 @@ from pathlib import Path, PurePosixPath
 from workbench.config.complaints import nearest, quoted
 from workbench.config.files import read_bytes
 from workbench.errors import InvalidManifest
+from workbench.expression import expression
 from workbench.model.function import Severity
 from workbench.model.runtime import HandlerRule
 from workbench.values import dataclass
 
-_WILDCARDS = re.compile(
+_WILDCARDS = expression(
     r"import\s*\*|export\s*\*|\bexec\s*\(|\beval\s*\(|\bglobals\s*\(|\b__getattr__\b|\bsetattr\s*\("
     r"|\.\.\.[\w$({[]|\bmodule\.exports\s*=\s*[^\s{=]|\bexports\s*\[|,\s*(?:module\.)?exports\b"
     r"|\bObject\.(?:assign|defineProperty)\s*\("

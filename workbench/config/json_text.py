@@ -9,10 +9,11 @@ from pathlib import Path
 from workbench.config.complaints import Complaints, quoted
 from workbench.config.files import decode
 from workbench.errors import InvalidManifest
+from workbench.expression import expression
 from workbench.model.function import Problem
 
 _REFUSED = "Lambda refuses it as an event."
-_CONSTANT = re.compile(r'"(?:\\.|[^"\\])*"|(?P<constant>-?Infinity|NaN)', re.DOTALL)
+_CONSTANT = expression(r'"(?:\\.|[^"\\])*"|(?P<constant>-?Infinity|NaN)', re.DOTALL)
 
 
 def json_problem(content: bytes, path: Path) -> Problem | None:

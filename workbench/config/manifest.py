@@ -29,6 +29,7 @@ from workbench.config.patterns import good_patterns
 from workbench.config.toml_file import Document
 from workbench.config.variables import NOTHING, Layer, merged, runtime_layer, too_large
 from workbench.errors import InvalidManifest, InvalidParameter
+from workbench.expression import expression
 from workbench.model.function import Architecture, FunctionConfiguration, Severity, Variable
 from workbench.model.names import FunctionName, RuntimeName, function_name
 from workbench.model.runtime import Runtime
@@ -45,7 +46,7 @@ SHARED_KEYS: Keys = {
     "runtime": Text(allowed="the name of a runtime"),
     "handler": Text(
         allowed="1 to 128 characters without blanks",
-        pattern=re.compile(r"\S{1,128}"),
+        pattern=expression(r"\S{1,128}"),
         longest=128,
     ),
     "memory_mb": Whole(minimum=128, maximum=10240),
@@ -56,7 +57,7 @@ SHARED_KEYS: Keys = {
     "layers": TextList(allowed="an array of at most 5 layers", most=5),
     "image": Text(
         allowed="an image reference, such as registry.example/name:tag",
-        pattern=re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/@-]{0,511}"),
+        pattern=expression(r"[a-zA-Z0-9][a-zA-Z0-9._:/@-]{0,511}"),
     ),
     "reserved_concurrency": Whole(minimum=0, maximum=MOST_CONCURRENCY),
     "keep_alive_s": KEEP_ALIVE,
@@ -79,7 +80,7 @@ _AS_THEY_ARE = (
 
 MANIFEST_KEYS: Keys = {
     "name": Text(
-        allowed="1 to 64 letters, digits, - and _", pattern=re.compile(r"[a-zA-Z0-9-_]{1,64}")
+        allowed="1 to 64 letters, digits, - and _", pattern=expression(r"[a-zA-Z0-9-_]{1,64}")
     ),
     **SHARED_KEYS,
 }

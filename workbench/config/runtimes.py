@@ -14,6 +14,7 @@ from workbench.config.complaints import Complaints, quoted
 from workbench.config.keys import Flag, Keys, Table, Text, TextList, read_keys
 from workbench.config.toml_file import Document, read_toml
 from workbench.errors import InvalidManifest
+from workbench.expression import expression
 from workbench.model.function import Severity
 from workbench.model.names import RuntimeName
 from workbench.model.runtime import (
@@ -26,15 +27,15 @@ from workbench.model.runtime import (
 
 MANIFEST = "runtime.toml"
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*")
+_NAME = expression(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*")
 _NAME_OF_A_FOLDER = Text(
-    allowed="the name of a folder beside this one", pattern=re.compile(r"[\w.-]+")
+    allowed="the name of a folder beside this one", pattern=expression(r"[\w.-]+")
 )
 
 _RUNTIME_KEYS: Keys = {
     "language": Text(allowed="the name of a language"),
-    "summary": Text(allowed="one line of text", pattern=re.compile(r"[^\n]{1,120}")),
-    "base": Text(allowed="the name of a Debian suite", pattern=re.compile(r"[a-z]+")),
+    "summary": Text(allowed="one line of text", pattern=expression(r"[^\n]{1,120}")),
+    "base": Text(allowed="the name of a Debian suite", pattern=expression(r"[a-z]+")),
     "context": TextList(allowed="an array of folders beside this one"),
     "command": TextList(allowed="an array of words: a program and its arguments"),
     "log_frames": Flag(),
@@ -56,7 +57,7 @@ _DEPENDENCY_KEYS: Keys = {
     "required": TextList(allowed="an array of file names"),
     "states": Text(allowed="a regular expression"),
     "install": TextList(allowed="an array of words: a program and its arguments"),
-    "mount": Text(allowed="an absolute path", pattern=re.compile(r"/[\w./-]+")),
+    "mount": Text(allowed="an absolute path", pattern=expression(r"/[\w./-]+")),
 }
 _PROCESS_KEYS: Keys = {
     "interpreters": TextList(allowed="an array of program names"),

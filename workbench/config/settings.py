@@ -18,6 +18,7 @@ from workbench.config.patterns import good_patterns
 from workbench.config.toml_file import Document, empty, read_toml
 from workbench.config.variables import NOTHING, env_layer, toml_layer
 from workbench.errors import InvalidParameter
+from workbench.expression import expression
 from workbench.model.function import Problem
 from workbench.model.names import RuntimeName
 from workbench.model.runtime import Runtime
@@ -33,7 +34,7 @@ from workbench.values import dataclass
 
 SETTINGS = "workbench.toml"
 
-_ENVIRONMENT_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}")
+_ENVIRONMENT_NAME = expression(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}")
 _ENVIRONMENT_ALLOWED = "1 to 64 letters, digits, - and _"
 _SECONDS = " seconds"
 
@@ -43,10 +44,10 @@ SETTINGS_KEYS: Mapping[str, Keys] = {
         "ignore": TextList(allowed="an array of patterns as in .gitignore"),
     },
     "account": {
-        "id": Text(allowed="12 digits in quotes", pattern=re.compile(r"\d{12}", re.ASCII)),
+        "id": Text(allowed="12 digits in quotes", pattern=expression(r"\d{12}", re.ASCII)),
         "region": Text(
             allowed="a region, such as eu-central-1",
-            pattern=re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}", re.ASCII),
+            pattern=expression(r"[a-z]{2}(-[a-z]+)+-\d{1,2}", re.ASCII),
         ),
         "concurrency": Whole(minimum=1, maximum=MOST_CONCURRENCY),
     },

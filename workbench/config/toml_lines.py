@@ -11,12 +11,13 @@ from enum import Enum, auto
 
 import tomli
 
+from workbench.expression import expression
 from workbench.values import dataclass
 
 KeyPath = tuple[str | int, ...]
 """`("environment", "TABLE")`; an element of an array has its index."""
 
-_TOKEN = re.compile(
+_TOKEN = expression(
     r"""
       (?P<blank>[ \t]+ | \#[^\n]*)
     | (?P<newline>\n)

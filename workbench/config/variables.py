@@ -8,7 +8,6 @@ environment's (`dev`). A name is declared where it has a value, and nowhere else
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -19,13 +18,14 @@ from workbench.config.files import decode, read_bytes
 from workbench.config.toml_file import Document
 from workbench.config.toml_lines import KeyPath
 from workbench.errors import InvalidManifest
+from workbench.expression import expression
 from workbench.model.function import Variable
 from workbench.model.runtime import Runtime
 from workbench.model.terminal_text import plain, safe
 from workbench.model.variables import MAX_VARIABLES_BYTES, RESERVED
 from workbench.values import dataclass
 
-_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")  # Source: Lambda API, EnvironmentVariableName
+_NAME = expression(r"[a-zA-Z][a-zA-Z0-9_]+")  # Source: Lambda API, EnvironmentVariableName
 
 _RESERVED_TEXT = (
     "Lambda was unable to configure your environment variables because the environment variables "
@@ -168,13 +168,13 @@ def _hint(value: object) -> str:
 # --- secrets -----------------------------------------------------------------------------------------
 
 _SECRET_WORDS = frozenset({"authorization", "creds", "cred", "jwt", "key", "keys", "pass", "pwd"})
-_SECRET_ENDS = re.compile(
+_SECRET_ENDS = expression(
     r"(?:password|passwd|passphrase|secret|token|credential)s?$"
     r"|(?:access|account|api|auth|encryption|license|master|private|secret|shared|signing|ssh)keys?$"
 )
 _NOT_SECRET = frozenset({"PWD", "OLDPWD"})
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_URL_PASSWORD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
+_WORDS = expression(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_URL_PASSWORD = expression(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
 
 
 def looks_secret(name: str, value: str = "") -> bool:

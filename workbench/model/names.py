@@ -5,10 +5,10 @@ Source of the rules: Lambda API reference; names in the API model of 2015-03-31.
 
 from __future__ import annotations
 
-import re
 from typing import NewType
 
 from workbench.errors import InvalidParameter
+from workbench.expression import expression
 from workbench.values import dataclass
 
 FunctionName = NewType("FunctionName", str)
@@ -28,10 +28,10 @@ RuntimeName = NewType("RuntimeName", str)
 
 LATEST = Qualifier("$LATEST")
 
-_FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
-_QUALIFIER = re.compile(r"\$LATEST|[a-zA-Z0-9-_]{1,128}")
-_EVENT_NAME = re.compile(r"[a-zA-Z0-9._-]{1,100}")
-_ARN = re.compile(
+_FUNCTION_NAME = expression(r"[a-zA-Z0-9-_]{1,64}")
+_QUALIFIER = expression(r"\$LATEST|[a-zA-Z0-9-_]{1,128}")
+_EVENT_NAME = expression(r"[a-zA-Z0-9._-]{1,100}")
+_ARN = expression(
     r"(?:arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):)?"
     r"(?:(?P<account>[0-9]{12}):)?(?:function:)?"
     r"(?P<name>[a-zA-Z0-9-_]{1,64})(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]{1,128}))?"

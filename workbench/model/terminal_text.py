@@ -10,10 +10,10 @@ control (where text was decoded wrongly, a stray quotation mark is one), only th
 
 from __future__ import annotations
 
-import re
+from workbench.expression import expression
 
 _SGR = r"\x1b\[[0-9;:]*m"
-_UNSAFE = re.compile(
+_UNSAFE = expression(
     rf"({_SGR})"  # kept
     r"|\x1b[PX^_\]][^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)"  # DCS, SOS, PM, APC, OSC and body
     r"|\x1b\[[0-?]*[ -/]*[@-~]?"  # CSI
@@ -22,8 +22,8 @@ _UNSAFE = re.compile(
     r"|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"  # bidi controls, odd line ends
     r"|[\ud800-\udfff]"  # lone surrogates cannot be written at all
 )
-_COLOUR = re.compile(_SGR)
-_QUICK = re.compile(
+_COLOUR = expression(_SGR)
+_QUICK = expression(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -19,6 +18,7 @@ from typing import TypeVar
 
 from workbench.clock import Clock
 from workbench.errors import InvalidParameter, InvocationNotFound, StoreError
+from workbench.expression import expression
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.invocation import InvocationRecord, LogEntry, RunSummary
 from workbench.model.names import FunctionName
@@ -37,7 +37,7 @@ PREFIX_CHARACTERS = 8
 FOLLOW_LIMIT = 1000
 """Log entries given at once."""
 
-_REQUEST_ID = re.compile(r"[0-9a-f-]+")
+_REQUEST_ID = expression(r"[0-9a-f-]+")
 
 
 class History:

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import secrets
 import shutil
 import tempfile
@@ -22,9 +21,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from workbench.expression import expression
 from workbench.values import dataclass
 
-_ID = re.compile(r"[0-9a-f]{8,32}")
+_ID = expression(r"[0-9a-f]{8,32}")
 
 
 class InstanceKind(StrEnum):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from workbench.expression import expression
 from workbench.store.changes import Change, decode
 from workbench.store.frames import MAGIC, frames
 from workbench.values import dataclass
@@ -23,7 +23,7 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 IDLE_SEGMENT_BYTES = 64 * 1024
 """Or this large, when all of it is in the database: what waits for deletion stays small."""
 
-_NAME = re.compile(r"(?P<instance>[0-9a-f]{1,32})-(?P<number>[0-9]{1,12})")
+_NAME = expression(r"(?P<instance>[0-9a-f]{1,32})-(?P<number>[0-9]{1,12})")
 
 
 @dataclass(frozen=True, slots=True)

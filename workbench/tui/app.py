@@ -32,7 +32,6 @@ from workbench.tui.dressing import DressedApp
 from workbench.tui.feed import Heard, hear
 from workbench.tui.lending import LendingApp
 from workbench.tui.panes.chrome import status_parts, top_parts
-from workbench.tui.panes.keys_pane import KeysPane
 from workbench.tui.session import Session
 from workbench.tui.session_keeper import AFTER_S, SessionKeeper
 from workbench.tui.situation import Pane, Situation, Tab
@@ -46,6 +45,7 @@ from workbench.tui.widgets.line import Line
 from workbench.tui.working import WorkingApp
 
 if TYPE_CHECKING:
+    from workbench.tui.panes.keys_pane import KeysPane
     from workbench.tui.widgets.report_view import ReportView
 
 _TICK_S = 0.1
@@ -86,6 +86,8 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         self.keeper = SessionKeeper(self.desk, root, self._session)
         self.terminal = self.desk.terminal
         self.ascii_only = self.terminal.ascii_only
+        self._keys: KeysPane | None = None
+        """Mounted when it is first asked for."""
         self._keep_timer: Timer | None = None
         self._ticker: Timer | None = None
         self._turn = 0
@@ -104,7 +106,6 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         yield Line(id="status")
         with Horizontal(id="middle"):
             yield FunctionsView(self.desk, id="home")
-            yield KeysPane(id="keys")
         yield Hint(id="tiny")
 
     def get_default_screen(self) -> Screen[None]:
@@ -165,7 +166,8 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         status.show(*status_parts(self.desk, status, flash=self.flashed, turn=self._turn))
         situation = self.situation()
         base.query_one(KeyFooter).describe(situation, ascii_only=self.ascii_only)
-        base.query_one(KeysPane).show(situation, ascii_only=self.ascii_only)
+        if self._keys is not None:
+            self._keys.show(situation, ascii_only=self.ascii_only)
         if aspects & Aspect.RESULT:
             self.history.want_record()
         self._beat()
@@ -281,8 +283,13 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         await self.help(self.situation(), ascii_only=self.ascii_only)
 
     def toggle_keys(self) -> None:
-        keys = self.screen_stack[0].query_one(KeysPane)
-        keys.display = not keys.display
+        if self._keys is None:
+            from workbench.tui.panes.keys_pane import KeysPane
+
+            self._keys = KeysPane(id="keys")
+            self.screen_stack[0].query_one("#middle").mount(self._keys)
+        else:
+            self._keys.display = not self._keys.display
         self.call_after_refresh(self.show)
 
     def copy_to_clipboard(self, text: str) -> None:

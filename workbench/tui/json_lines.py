@@ -14,9 +14,10 @@ import re
 from array import array
 from enum import IntEnum
 
+from workbench.expression import expression
 from workbench.values import dataclass
 
-_TOKEN = re.compile(
+_TOKEN = expression(
     r"""[ \t\n\r]*+(?:
       (?P<string>"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+")
     | (?P<open>[\[{])
@@ -28,7 +29,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_BLANK = re.compile(r"[ \t\n\r]*+")
+_BLANK = expression(r"[ \t\n\r]*+")
 
 _INLINE_CELLS = 60
 """A container of scalars only is shown on one line if it is no longer than this."""

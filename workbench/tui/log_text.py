@@ -10,6 +10,7 @@ import re
 from array import array
 from collections.abc import Sequence
 
+from workbench.expression import expression
 from workbench.model.container import LogStream
 from workbench.model.invocation import LogEntry
 from workbench.model.terminal_text import plain
@@ -46,7 +47,7 @@ class Filter:
         )
 
 
-_RUNAWAY = re.compile(r"\)[*+{?]|(?:[*+}].*){3}")
+_RUNAWAY = expression(r"\)[*+{?]|(?:[*+}].*){3}")
 """A repeated group, or many repetitions: on a long line they could take for ever."""
 
 

@@ -7,14 +7,14 @@ Every runtime writes them as it likes: lists of strings, of multi-line strings, 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path, PurePosixPath
 
+from workbench.expression import expression
 from workbench.model.terminal_text import plain, safe
 from workbench.model.version import TASK_ROOT
 from workbench.values import dataclass
 
-_PLACE = re.compile(r"(?:file://)?(?P<path>/[^\s:\"'()]+)(?:\", line |:)(?P<line>\d{1,7})")
+_PLACE = expression(r"(?:file://)?(?P<path>/[^\s:\"'()]+)(?:\", line |:)(?P<line>\d{1,7})")
 _DEPENDENCIES = ("node_modules", "site-packages", "dist-packages")
 _MOST = 200
 _MOST_BYTES = 1024 * 1024

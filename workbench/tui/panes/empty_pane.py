@@ -26,18 +26,16 @@ class EmptyPane(Pane):
     def compose(self) -> ComposeResult:
         yield Hint(id="empty-hint")
 
+    def on_mount(self) -> None:
+        self.show()
+
     @property
     def hint(self) -> Hint:
         return self.query_one(Hint)
 
     def show(self) -> None:
-        """Be there, or not."""
+        """Say it."""
         desk, drawn = self._desk, ink(self)
-        self.display = not desk.functions
-        body = self.screen.query("#body").first()
-        body.display = bool(desk.functions)
-        if desk.functions:
-            return
         root = wording.one_line(desk.workbench.catalog.root.name)
         lines: list[Pieces] = [[(f"No functions in {root} yet.", drawn.text)], []]
         problems = desk.workbench.catalog.problems()[:5]

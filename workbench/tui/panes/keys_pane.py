@@ -51,20 +51,33 @@ class KeysPane(Pane):
     """See the module."""
 
     DEFAULT_CSS = """
-    KeysPane { width: 30; height: 1fr; display: none; }
+    KeysPane { width: 30; height: 1fr; }
     """
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._asked: tuple[Situation, bool] | None = None
 
     def compose(self) -> ComposeResult:
         yield KeysList(id="keys-list")
+
+    def on_mount(self) -> None:
+        self._show()
 
     @property
     def scroller(self) -> VirtualList:
         return self.query_one(KeysList)
 
     def show(self, situation: Situation, *, ascii_only: bool) -> None:
-        """Show those of a situation, if it is there at all."""
-        if not self.display:
+        """Show those of a situation, once it is there at all."""
+        self._asked = situation, ascii_only
+        if self.display and self.is_mounted:
+            self._show()
+
+    def _show(self) -> None:
+        if self._asked is None:
             return
+        situation, ascii_only = self._asked
         place = situation.pane or Place.FUNCTIONS
         drawn = ink(self)
         here = Situation(pane=place, tab=situation.tab)

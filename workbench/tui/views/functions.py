@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
@@ -9,7 +11,6 @@ from textual.widget import Widget
 
 from workbench.tui.desk import Aspect, Desk
 from workbench.tui.notices import Notice, notice_of
-from workbench.tui.panes.empty_pane import EmptyPane
 from workbench.tui.panes.event_pane import EventPane
 from workbench.tui.panes.functions_pane import FunctionsPane
 from workbench.tui.panes.notice_pane import NoticePane
@@ -21,6 +22,9 @@ from workbench.tui.situation import Pane, Situation, Tab
 from workbench.tui.widgets.line import Line
 from workbench.tui.widgets.tab_row import TabRow
 from workbench.tui.widgets.virtual_list import VirtualList
+
+if TYPE_CHECKING:
+    from workbench.tui.panes.empty_pane import EmptyPane
 
 _ORDER = (Pane.FUNCTIONS, Pane.RUNS, Pane.EVENT, Pane.NOTICE, Pane.RESULT)
 _SHORT_PAYLOAD = 200
@@ -53,12 +57,12 @@ class FunctionsView(Widget):
         self._at = Pane.FUNCTIONS
         self._turn = 0
         self._notice_key: str | None = None
+        self._empty: EmptyPane | None = None
         self.single = False
         """One pane at a time."""
         self.zoomed = False
 
     def compose(self) -> ComposeResult:
-        yield EmptyPane(self._desk, id="empty")
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield FunctionsPane(id="functions")
@@ -98,10 +102,6 @@ class FunctionsView(Widget):
     @property
     def bar(self) -> Line:
         return self.query_one("#bar", Line)
-
-    @property
-    def _empty(self) -> EmptyPane:
-        return self.query_one(EmptyPane)
 
     def widget_of(self, pane: Pane) -> Widget:
         """The pane itself."""
@@ -210,7 +210,7 @@ class FunctionsView(Widget):
     def show(self, aspects: Aspect, turn: int) -> None:
         """Show what has changed."""
         self._turn = turn
-        self._empty.show()
+        self._show_empty()
         if aspects & Aspect.FUNCTIONS:
             self.functions.show(self._desk)
         if aspects & Aspect.RUNS:
@@ -226,6 +226,21 @@ class FunctionsView(Widget):
         if aspects & Aspect.BAR:
             left, right = bar_parts(self._desk, self.bar, turn)
             self.bar.show(left, right)
+
+    def _show_empty(self) -> None:
+        """In place of everything while there is no function; mounted the first time."""
+        empty = not self._desk.functions
+        if self._empty is None:
+            if not empty:
+                return
+            from workbench.tui.panes.empty_pane import EmptyPane
+
+            self._empty = EmptyPane(self._desk, id="empty")
+            self.mount(self._empty, before=0)
+        self._empty.display = empty
+        self.query_one("#body").display = not empty
+        if empty and self._empty.is_mounted:
+            self._empty.show()
 
     def _show_notice(self) -> None:
         notice: Notice | None = notice_of(self._desk)

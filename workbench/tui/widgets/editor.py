@@ -6,22 +6,21 @@ take the process down, as a grammar compiled from C could.
 
 from __future__ import annotations
 
-import re
-
 from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
+from workbench.expression import expression
 from workbench.tui.ink import ink
 from workbench.tui.widgets.pane import Pane
 
-_TOKEN = re.compile(
+_TOKEN = expression(
     r'(?P<key>"(?:[^"\\]|\\.)*"(?=[ \t]*:))|(?P<string>"(?:[^"\\]|\\.)*"?)'
     r"|(?P<punctuation>[\[\]{},:])|(?P<number>[^\s\"\[\]{},:]+)"
 )
-_UNSAFE = re.compile(
+_UNSAFE = expression(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 """As `model.terminal_text`; here each is replaced by one cell, so that columns stay true."""

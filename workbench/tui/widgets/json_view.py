@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 
+from workbench.expression import expression
 from workbench.model.terminal_text import safe
 from workbench.tui import wording
 from workbench.tui.ink import Ink, ink, signs
@@ -28,10 +29,10 @@ _SHOWN = 4096
 """Characters of one line that are drawn."""
 _PLAIN_CUT = 1000
 """A line of plain text is broken after so many characters."""
-_PIECE = re.compile(
+_PIECE = expression(
     r'(?P<string>"(?:[^"\\]|\\.)*+"?)|(?P<punctuation>[\[\]{},:])|(?P<blank>[ \t\n\r]+)|(?P<other>[^\s"\[\]{},:]+)'
 )
-_COLON = re.compile(r"[ \t\n\r]*:")
+_COLON = expression(r"[ \t\n\r]*:")
 
 
 _PREVIEW_CELLS = 40
