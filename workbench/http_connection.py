@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -49,6 +49,13 @@ def field(name: str, value: str) -> str:
     if not value.isprintable():
         value = value.translate(_CONTROLS)
     return f"{name}: {value}\r\n"
+
+
+def fields(headers: Mapping[str, str]) -> str:
+    """Header lines, likewise."""
+    if "".join(headers.values()).isprintable():
+        return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    return "".join([field(name, value) for name, value in headers.items()])
 
 
 class Exchange:

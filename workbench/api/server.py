@@ -20,7 +20,7 @@ from workbench.clock import Clock, SystemClock
 from workbench.errors import InternalError, InvalidParameter, RequestTooLarge, WorkbenchError
 from workbench.facade.invocations import Run
 from workbench.facade.workbench import Workbench
-from workbench.http_connection import Connection, Exchange, field
+from workbench.http_connection import Connection, Exchange, field, fields
 from workbench.model.invocation import InvokeRequest, Origin
 from workbench.model.names import RequestId
 from workbench.model.telemetry import Fault
@@ -198,9 +198,7 @@ class Endpoint:
     def _answer(self, exchange: Exchange, answer: wire.Answer) -> None:
         if self._closing:
             exchange.last = True
-        fields = [field(name, value) for name, value in answer.headers.items()]
-        fields.append(self._date())
-        exchange.respond(answer.status, "".join(fields), answer.body)
+        exchange.respond(answer.status, fields(answer.headers) + self._date(), answer.body)
         self._over()
 
     def _over(self) -> None:

@@ -22,6 +22,7 @@ from workbench.docker.frames import (
     acknowledged,
     bind_frame,
     check_hello,
+    data_frame,
     figures,
     frame,
     interrupted,
@@ -41,6 +42,11 @@ HELD = 4 * 1024 * 1024
 it on the way."""
 CONNECTIONS = 64
 """Open at once. The supervisor serves 32; those it still closes are counted here, not there."""
+
+
+_MEASURED, _DATA = FrameType.MEASURED.value, FrameType.DATA.value
+_OF_A_CONNECTION = frozenset({_DATA, FrameType.CLOSE.value, FrameType.ACKNOWLEDGED.value})
+"""Plain numbers: an enumeration's are compared in Python."""
 
 
 class ConnectionTransport(asyncio.Transport):
@@ -94,7 +100,7 @@ class ConnectionTransport(asyncio.Transport):
             return
         if not self._waiting and self._on_the_way + len(data) <= WINDOW:
             self._on_the_way += len(data)
-            self._channel.send(frame(FrameType.DATA, bytes(data), connection=self._connection))
+            self._channel.send(data_frame(self._connection, data))
             return
         self._waiting += data
         self._send_waiting()
@@ -107,7 +113,7 @@ class ConnectionTransport(asyncio.Transport):
             piece = bytes(self._waiting[: min(PIECE, WINDOW - self._on_the_way)])
             del self._waiting[: len(piece)]
             self._on_the_way += len(piece)
-            self._channel.send(frame(FrameType.DATA, piece, connection=self._connection))
+            self._channel.send(data_frame(self._connection, piece))
         if self._protocol is None:
             return
         if self._waiting and not self._writing_paused:
@@ -300,17 +306,17 @@ class Channel(asyncio.Protocol):
         self._listener.on_lost(why)
 
     def _take(self, read: Frame) -> None:
-        match read.kind:
-            case FrameType.MEASURED:  # before every DATA, so these two are looked for first
-                self._listener.on_figures(figures(read))
-            case FrameType.OPEN:
-                self._take_open(read)
-            case FrameType.DATA | FrameType.CLOSE | FrameType.ACKNOWLEDGED:
-                transport = self._open.get(read.connection)
-                if transport is not None:  # else we closed it, and that is still on its way
-                    self._take_for(transport, read)
-            case _:
-                self._take_news(read)
+        kind = read.kind
+        if kind == _MEASURED:  # before every DATA, so these two are looked for first
+            self._listener.on_figures(figures(read))
+        elif kind in _OF_A_CONNECTION:
+            transport = self._open.get(read.connection)
+            if transport is not None:  # else we closed it, and that is still on its way
+                self._take_for(transport, read)
+        elif kind == FrameType.OPEN:
+            self._take_open(read)
+        else:
+            self._take_news(read)
 
     def _take_open(self, read: Frame) -> None:
         if read.connection in self._open:
@@ -321,7 +327,7 @@ class Channel(asyncio.Protocol):
         transport.attach(self._connections())
 
     def _take_for(self, transport: ConnectionTransport, read: Frame) -> None:
-        if read.kind == FrameType.DATA:
+        if read.kind == _DATA:
             transport.received(read.payload)
         elif read.kind == FrameType.ACKNOWLEDGED:
             transport.acknowledge(acknowledged(read))

@@ -54,6 +54,9 @@ class FrameType(IntEnum):
     FROZEN = ord("F")
 
 
+_DATA = FrameType.DATA.value
+
+
 class BadFrame(Exception):
     """The other end does not keep to the protocol; nothing after this can be trusted."""
 
@@ -94,6 +97,11 @@ class FrameReader:
 def frame(kind: FrameType, payload: bytes = b"", *, detail: int = 0, connection: int = 0) -> bytes:
     """One frame as bytes."""
     return HEADER.pack(kind, detail, connection, len(payload)) + payload
+
+
+def data_frame(connection: int, data: bytes | bytearray | memoryview) -> bytes:
+    """Bytes for a connection."""
+    return HEADER.pack(_DATA, 0, connection, len(data)) + data
 
 
 def run_frame(start: RuntimeStart, *, cwd: str, preload: bool = False) -> bytes:

@@ -19,6 +19,8 @@ MAGIC = b"workbench journal 1\n"
 _CHECKSUM = struct.Struct(">I")
 _REST = struct.Struct(">BQII")
 OVERHEAD_BYTES = _CHECKSUM.size + _REST.size
+_JOINED_BYTES = 16 * 1024
+"""Up to this, copying is quicker than three buffers."""
 
 
 class FrameKind(IntEnum):
@@ -47,14 +49,15 @@ class Frame:
         return OVERHEAD_BYTES + len(self.metadata) + len(self.payload)
 
 
-def buffers(
-    kind: FrameKind, sequence: int, metadata: bytes, payload: bytes
-) -> tuple[bytes, bytes, bytes]:
+def buffers(kind: FrameKind, sequence: int, metadata: bytes, payload: bytes) -> tuple[bytes, ...]:
     """A frame to be written with one `writev`: a payload of megabytes is not copied for it.
 
     Measured: the checksum of 6 MB takes 0.8 ms, of 300 bytes 0.2 µs.
     """
     rest = _REST.pack(kind, sequence, len(metadata), len(payload))
+    if len(payload) <= _JOINED_BYTES:
+        told = rest + metadata + payload
+        return (_CHECKSUM.pack(zlib.crc32(told)) + told,)
     checksum = zlib.crc32(payload, zlib.crc32(metadata, zlib.crc32(rest)))
     return _CHECKSUM.pack(checksum) + rest, metadata, payload
 

@@ -1,7 +1,7 @@
 """The journal in front of the database: what is said here survives the death of this process.
 
 Each call is one `writev` into a file of `segments.py`, then a place in the queue to the database's
-writer; figures, for which no caller waits, are written with the next outcome or `LAG_S` later.
+writer; figures, for which no caller waits, are written with what is said next, or `LAG_S` later.
 Invariants: calls never wait for a disk and never fail; what is in the database was in a journal
 before it; a journal file is deleted when all of it is in the database, and not before.
 
@@ -28,7 +28,7 @@ from workbench.errors import StoreError
 from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry
 from workbench.model.telemetry import Fault
 from workbench.store import frames, inserts, segments
-from workbench.store.changes import Change, Logged, Reported, encode, ended, reported
+from workbench.store.changes import Change, Logged, encode, ended, reported
 from workbench.store.database import Database
 from workbench.store.intake import Intake
 from workbench.telemetry import Bus
@@ -45,6 +45,10 @@ LOGS_BYTES = 256 * 1024 * 1024
 """What may wait in files; log lines beyond it are not kept."""
 FULL_BYTES = 512 * 1024 * 1024
 """Invocations beyond this are not kept either."""
+TOGETHER_BYTES = 16 * 1024
+"""A larger payload is written by itself."""
+TOGETHER = 256
+"""Buffers in one write: the kernel takes 1024."""
 RETRY_S = 5.0
 """From a failed write to the next attempt."""
 LAG_S = 0.02
@@ -96,9 +100,12 @@ class Journal:
         """What was said last is in a file."""
         self._said: set[str] = set()
         self._retry: asyncio.TimerHandle | None = None
-        self._figures: list[Reported] = []
-        """Not written yet."""
-        self._figures_due: asyncio.TimerHandle | None = None
+        self._unwritten: list[bytes] = []
+        """Frames of figures."""
+        self._unqueued: list[_Queued] = []
+        """The same: the database has nothing that is in no file."""
+        self._due: asyncio.TimerHandle | None = None
+        """They are written then at the latest."""
         self._room = asyncio.Event()
         # Shared with the writer's thread: we append and flip, it takes.
         self._queue: deque[_Queued] = deque()
@@ -114,52 +121,54 @@ class Journal:
 
     def ended(self, record: InvocationRecord) -> None:
         """Its outcome is settled. Log lines published by now are kept in the same write."""
-        self._keep((*self._logs(), ended(record), *self._take_figures()))
+        self._keep((*self._logs(), ended(record)))
 
     def reported(self, record: InvocationRecord) -> None:
-        """Its figures are final."""
-        self._figures.append(reported(record))
-        if self._figures_due is None and not self._closed:
-            at_s = self._clock.monotonic() + LAG_S
-            self._figures_due = self._clock.call_at(at_s, self._when_figures_are_due)
+        """Its figures are final. Log lines published by now are kept in the same write."""
+        self._keep((*self._logs(), reported(record)), later=True)
+        if self._due is None and not self._closed:
+            self._due = self._clock.call_at(self._clock.monotonic() + LAG_S, self._when_due)
 
     def logged(self, entries: Sequence[LogEntry]) -> None:
         """Log entries, in the order of their publication."""
         if entries:
             self._keep((Logged(entries),), room_bytes=LOGS_BYTES)
 
-    def _when_figures_are_due(self) -> None:
-        self._figures_due = None
-        self._write_figures()
-
-    def _write_figures(self) -> None:
-        if self._figures:
-            self._keep(self._take_figures())
-
-    def _take_figures(self) -> list[Reported]:
-        figures, self._figures = self._figures, []
-        return figures
+    def _when_due(self) -> None:
+        self._due = None
+        self._write()
 
     def _logs(self) -> tuple[Logged, ...]:
         entries = self._intake.take_entries_quietly()
         return (Logged(entries),) if entries else ()
 
-    def _keep(self, changes: Sequence[Change], *, room_bytes: int | None = None) -> None:
+    def _keep(
+        self, changes: Sequence[Change], *, room_bytes: int | None = None, later: bool = False
+    ) -> None:
         if self._closed:
             return
         if room_bytes is not None and self._outstanding_bytes > room_bytes:
             what = "Log lines" if room_bytes == LOGS_BYTES else "Invocations"
             self._say("full", f"{what} of now are not kept: too much waits for the history.")
             return
-        buffers: list[bytes] = []
         for change in changes:
-            self._sequence += 1
             kind, metadata, payload = encode(change)
-            buffers += frames.buffers(kind, self._sequence, metadata, payload)
+            if len(payload) > TOGETHER_BYTES:
+                self._write()  # a disk that has no room for it may have room for the rest
+            self._sequence += 1
+            self._unwritten += frames.buffers(kind, self._sequence, metadata, payload)
             size_bytes = frames.OVERHEAD_BYTES + len(metadata) + len(payload)
             self._outstanding_bytes += size_bytes
-            if not self._spilled:
-                self._queue.append(_Queued(self._sequence, size_bytes, change))
+            self._unqueued.append(_Queued(self._sequence, size_bytes, change))
+        if not later or len(self._unwritten) >= TOGETHER:
+            self._write()
+
+    def _write(self) -> None:
+        """What is not in a file."""
+        if not self._unwritten:
+            return
+        buffers, self._unwritten = self._unwritten, []
+        queued, self._unqueued = self._unqueued, []
         try:
             self._segments.append(buffers, self._sequence)
         except OSError as error:
@@ -171,6 +180,8 @@ class Journal:
             self._complete = False
         else:
             self._complete = True
+        if not self._spilled:
+            self._queue += queued
         if self._outstanding_bytes > SPILL_BYTES and not self._spilled:
             self._spilled = True
             self._queue.clear()
@@ -267,7 +278,7 @@ class Journal:
 
     async def flush(self) -> None:
         """Wait until what was said before can be read. At once while the database fails."""
-        self._write_figures()
+        self._write()
         if not self._failing or self._database.problem is None:
             await self._apply_all()
 
@@ -297,10 +308,10 @@ class Journal:
         """
         if self._closed:
             return
-        self._write_figures()
+        self._write()
         self._closed = True
-        if self._figures_due is not None:
-            self._figures_due.cancel()
+        if self._due is not None:
+            self._due.cancel()
         if self._retry is not None:
             self._retry.cancel()
         await self._apply_all()

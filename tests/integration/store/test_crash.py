@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 class Heard:
     """What the children said they had told.
 
-    Figures, for which nobody waits, may be written with the next outcome only.
+    Figures, for which nobody waits, may be written with what is told next only.
     """
 
     accepted: set[str] = field(default_factory=set)
@@ -33,13 +33,14 @@ class Heard:
     reported: set[str] = field(default_factory=set)
     """Figures that are written for certain."""
     figures: set[str] = field(default_factory=set)
-    """Told since the last outcome."""
+    """Told, and nothing after them."""
     instances: list[str] = field(default_factory=list)
 
     def hear(self, line: str) -> None:
         word, request_id, *more = line.split()
         if word == "A":
             self.accepted.add(request_id)
+            self.write_figures()
         elif word == "E":
             self.ended[request_id] = more[0]
             self.write_figures()

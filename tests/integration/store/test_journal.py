@@ -55,7 +55,7 @@ async def test_an_invocation_can_be_read_at_every_stage(state_folder: Path) -> N
         assert final == report(ended)
 
 
-async def test_figures_are_written_with_the_next_outcome_or_soon_after(state_folder: Path) -> None:
+async def test_figures_are_written_with_what_is_said_next_or_soon_after(state_folder: Path) -> None:
     (state_folder / "workbench.db").mkdir(parents=True)  # so that only the journal has them
     async with telling(state_folder) as told:
         journal = told.store.journal
@@ -74,7 +74,7 @@ async def test_figures_are_written_with_the_next_outcome_or_soon_after(state_fol
             await CLOCK.sleep(module.LAG_S)
 
         assert before == [FrameKind.ACCEPTED] * 2 + [FrameKind.ENDED]
-        assert with_the_next == [*before, FrameKind.ENDED, FrameKind.REPORTED]
+        assert with_the_next == [*before, FrameKind.REPORTED, FrameKind.ENDED]
         assert frame_kinds(file) == [*with_the_next, FrameKind.REPORTED]
 
 
