@@ -136,6 +136,19 @@ def test_what_is_not_to_be_shown_or_compared_is_not() -> None:
     assert hash(Account("a", "secret", 1)) == hash(Account("a", "secret", 2))
 
 
+def test_its_init_is_written_when_its_first_value_is_made() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Late:
+        """Made late."""
+
+        at: int
+
+    assert not inspect.isfunction(vars(Late)["__init__"])
+    assert Late(1).at == 1
+    assert inspect.isfunction(vars(Late)["__init__"])
+    assert Late(2) != Late(1)
+
+
 def test_what_it_does_not_offer_is_refused() -> None:
     with pytest.raises(TypeError, match="not offered"):
 

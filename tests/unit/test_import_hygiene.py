@@ -90,6 +90,8 @@ def test_the_first_paint_waits_for_nothing_that_it_does_not_show() -> None:
         "workbench.tui.overlays.picker",
         "workbench.tui.overlays.prompt",
         "workbench.tui.overlays.question",
+        "workbench.tui.panes.empty_pane",
+        "workbench.tui.panes.keys_pane",
         "workbench.tui.report_rows",
         "workbench.tui.widgets.json_view",
         "workbench.tui.widgets.log_view",

@@ -61,17 +61,23 @@ class FunctionsView(Widget):
         self.single = False
         """One pane at a time."""
         self.zoomed = False
+        self.functions = FunctionsPane(id="functions")
+        self.runs = RunsPane(id="runs")
+        self.event = EventPane(desk, id="event")
+        self.bar = Line(id="bar")
+        self.notice = NoticePane(id="notice")
+        self.result = ResultPane(desk, id="result")
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield FunctionsPane(id="functions")
-                yield RunsPane(id="runs")
+                yield self.functions
+                yield self.runs
             with Vertical(id="right"):
-                yield EventPane(self._desk, id="event")
-                yield Line(id="bar")
-                yield NoticePane(id="notice")
-                yield ResultPane(self._desk, id="result")
+                yield self.event
+                yield self.bar
+                yield self.notice
+                yield self.result
 
     def on_mount(self) -> None:
         self.functions.names.tell = self._function_moved
@@ -79,33 +85,15 @@ class FunctionsView(Widget):
 
     # --- parts ----------------------------------------------------------------------------------------------
 
-    @property
-    def functions(self) -> FunctionsPane:
-        return self.query_one(FunctionsPane)
-
-    @property
-    def runs(self) -> RunsPane:
-        return self.query_one(RunsPane)
-
-    @property
-    def event(self) -> EventPane:
-        return self.query_one(EventPane)
-
-    @property
-    def notice(self) -> NoticePane:
-        return self.query_one(NoticePane)
-
-    @property
-    def result(self) -> ResultPane:
-        return self.query_one(ResultPane)
-
-    @property
-    def bar(self) -> Line:
-        return self.query_one("#bar", Line)
-
     def widget_of(self, pane: Pane) -> Widget:
         """The pane itself."""
-        return self.query_one(f"#{pane}")
+        return {
+            Pane.FUNCTIONS: self.functions,
+            Pane.RUNS: self.runs,
+            Pane.EVENT: self.event,
+            Pane.NOTICE: self.notice,
+            Pane.RESULT: self.result,
+        }[pane]
 
     def _focus_target(self, pane: Pane) -> Widget:
         """What gets the focus when a pane does."""
