@@ -31,6 +31,8 @@ class Entry:
     """A change is being taken up."""
     failure: WorkbenchError | None = None
     """Why the newest edit was not taken up; `version` is from before it, if there is one."""
+    again_s: float | None = None
+    """When the edit is tried again: what kept it out may be over by then, a full disk."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Clear from the moment a change is noticed until it has been taken up."""
 

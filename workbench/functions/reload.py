@@ -8,14 +8,21 @@ is announced, and what was there before keeps serving.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 from workbench.clock import Clock
 from workbench.engine.concurrency import Ledger
-from workbench.errors import FunctionNotFound, InvalidManifest, WorkbenchError
+from workbench.errors import (
+    BuildFailed,
+    DriverError,
+    FunctionNotFound,
+    ImageMissing,
+    InvalidManifest,
+    WorkbenchError,
+)
 from workbench.functions.code import IgnoredPaths
 from workbench.functions.debounce import HALF_SAVED_S, Burst, has_content
 from workbench.functions.keeper import EngineKeeper
@@ -31,6 +38,8 @@ from workbench.values import dataclass
 
 MANIFEST = "function.toml"
 EVENTS = "events"
+AGAIN_S = 2.0
+"""Between attempts to take up an edit that something else than itself kept out."""
 
 
 class ProjectReader(Protocol):
@@ -198,7 +207,8 @@ class Reload:
         now_s = self._clock.monotonic()
         coming: list[float] = []
 
-        def due(burst: Burst, quiet_s: float = self._timeouts.debounce_s) -> bool:
+        def due(burst: Burst, quiet_s: float | None = None) -> bool:
+            quiet_s = self._timeouts.debounce_s if quiet_s is None else quiet_s
             at_s = burst.due_s(quiet_s=quiet_s, limit_s=self._timeouts.debounce_limit_s)
             if at_s > now_s:
                 coming.append(at_s)
@@ -212,12 +222,8 @@ class Reload:
                 del self._event_bursts[name]
                 self._child(self._take_events(name), f"events {name}")
         for entry in self._registry.entries:
-            noticed = entry.burst
-            if noticed is None or entry.busy or not due(noticed):
-                continue
-            if _half_saved(entry, noticed) and not due(noticed, HALF_SAVED_S):
-                continue
-            self._start(entry)
+            if not entry.busy and _is_due(entry, due):
+                self._start(entry)
         return min(coming, default=None)
 
     def _start(self, entry: Entry) -> None:
@@ -225,6 +231,7 @@ class Reload:
         if entry.busy:
             return
         entry.busy = True
+        entry.again_s = None
         entry.settled.clear()
         began_s = self._clock.monotonic() if entry.burst is None else entry.burst.began_s
         entry.burst = None
@@ -242,12 +249,17 @@ class Reload:
         try:
             await self._update(entry, began_s)
         except WorkbenchError as error:
+            told = entry.failure is not None and str(entry.failure) == str(error)
             entry.failure = error
-            self._bus.publish(
-                ReloadRejected(
-                    function=entry.function.name, problems=_problems(entry.function, error)
+            if _passing(error) and entry.version is not None:
+                entry.again_s = self._clock.monotonic() + AGAIN_S
+                self._stirred.set()
+            if not told or entry.again_s is None:
+                self._bus.publish(
+                    ReloadRejected(
+                        function=entry.function.name, problems=_problems(entry.function, error)
+                    )
                 )
-            )
         finally:
             entry.busy = False
             if entry.burst is None:
@@ -331,6 +343,17 @@ def _stretched(burst: Burst | None, now_s: float) -> Burst:
     return burst
 
 
+def _is_due(entry: Entry, due: Callable[..., bool]) -> bool:
+    if entry.burst is None:
+        return entry.again_s is not None and due(_at(entry.again_s), 0.0)
+    half = due(entry.burst) and _half_saved(entry, entry.burst)
+    return due(entry.burst, HALF_SAVED_S if half else None)
+
+
+def _at(moment_s: float) -> Burst:
+    return Burst(began_s=moment_s, last_s=moment_s)
+
+
 def _half_saved(entry: Entry, burst: Burst) -> bool:
     if entry.version is None:
         return False
@@ -339,6 +362,13 @@ def _half_saved(entry: Entry, burst: Burst) -> bool:
     return (manifest in burst.paths and not has_content(manifest)) or burst.half_saved(
         folder, entry.version.code.folder
     )
+
+
+def _passing(error: WorkbenchError) -> bool:
+    """Not of the function's making: it may go away while nobody changes anything."""
+    if isinstance(error, DriverError):
+        return not isinstance(error, BuildFailed | ImageMissing)
+    return isinstance(error.__cause__, OSError)
 
 
 def _problems(function: Function, error: WorkbenchError) -> tuple[Problem, ...]:

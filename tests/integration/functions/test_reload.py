@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.functions.stage import stage, write
+from tests.integration.store import disks
 from workbench.clock import SystemClock
 from workbench.errors import BuildFailed, FunctionNotFound, FunctionNotReady, ThrottledError
 from workbench.functions.watch import watch
@@ -141,6 +142,7 @@ async def test_ignored_paths_reload_nothing(
         (folder / path).write_text("x")
         (folder / "answer").write_text('"new"')  # something to wait for
         await on.hear(CodeReloaded)
+        await on.call()
 
         assert len(on.driver.containers) == 2
 
@@ -320,6 +322,28 @@ async def test_a_broken_manifest_is_said_at_once_and_the_last_good_one_serves(
         assert rejected.problems[0].path == folder / "function.toml"
         assert served_while_broken == b'"old"'
         assert await on.call() == b'"mended"'
+
+
+async def test_what_a_full_disk_kept_out_is_taken_up_when_there_is_room_again(
+    project_folder: Path, tmp_path: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    with disks.small_disk(tmp_path / "disk", size="1m") as disk:
+        async with stage(project_folder, disk / "state") as on:
+            await on.call()
+            filler = disks.fill(disk)
+            (folder / "answer").write_text('"new"')
+            rejected = await on.hear(ReloadRejected)
+            served_while_full = await on.call()
+            filler.unlink()
+            await on.hear(CodeReloaded)  # nobody has touched the file again
+            served_after = await on.call()
+            said_again = [value for value in on.heard if isinstance(value, ReloadRejected)]
+
+    assert "No space left on device" in rejected.problems[0].message
+    assert served_while_full == b'"old"'
+    assert served_after == b'"new"'
+    assert said_again == []
 
 
 async def test_a_failed_build_keeps_the_last_good_version(
