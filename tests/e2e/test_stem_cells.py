@@ -303,10 +303,10 @@ async def test_cell_that_is_killed_is_replaced_and_nothing_is_left_at_the_end(ca
     import docker
 
     with_engine = docker.from_env()
-    left = await asyncio.to_thread(with_engine.containers.list, all=True)
+    left = await asyncio.to_thread(with_engine.api.containers, all=True)
     with_engine.close()
     assert done.answer == 1
-    assert not {container.name for container in left} & set(names)
+    assert not {name.lstrip("/") for each in left for name in each["Names"]} & set(names)
     assert not cells.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def read_payload(text: str) -> bytes:
     Raises `InvalidParameter`.
     """
     if text == "-":
-        return _limited(sys.stdin.buffer.read(_MAX_BYTES + 1), "stdin")
+        return _limited(_from_stdin(), "stdin")
     if text.startswith("@"):
         return _read_file(Path(text[1:]), "--payload")
     return text.encode("utf-8", "surrogateescape")
@@ -55,6 +56,19 @@ def _read_file(path: Path, parameter: str) -> bytes:
         raise InvalidParameter(
             f"{path} cannot be read: {error.strerror}.", parameter=parameter
         ) from error
+
+
+def _from_stdin() -> bytes:
+    """In pieces: a Ctrl-C that comes while bytes do is noticed between two of them, where one long
+    read would wait for the end first.
+    """
+    stdin = sys.stdin.fileno()
+    pieces = []
+    left = _MAX_BYTES + 1
+    while left > 0 and (piece := os.read(stdin, min(left, 65536))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _limited(raw: bytes, source: str) -> bytes:

@@ -622,6 +622,7 @@ class ExecutionEnvironment:
 
     def _settle(self, run: Run, outcome: Outcome, at: datetime | None = None) -> None:
         self._with.journal.ended(run.settle(outcome, ended_at=at or self._clock.now()))
+        run.answered_s = self._clock.monotonic()
         run.release()
 
     def _finish_run(self, at: datetime | None = None) -> None:

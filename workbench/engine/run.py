@@ -93,6 +93,10 @@ class Run:
         """Its log, platform lines included, as far as the history keeps it."""
         self.on_finished: Callable[[Run], None] = _nothing
         """Called once, by whoever leased the concurrency it uses."""
+        self.answered_s: float | None = None
+        """When its outcome was settled, on the monotonic clock."""
+        self.given_back = False
+        """Its lease is not its own any more."""
         self.alone = False
         """It gets a new environment, which serves nobody else."""
         self.moves = 0

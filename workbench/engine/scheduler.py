@@ -30,6 +30,9 @@ from workbench.model.stem import cell_kind
 from workbench.model.telemetry import Accepted, Fault, MemoryShort, Report
 from workbench.model.version import Image, Version
 
+JUST_ANSWERED_S = 1.0
+"""An invocation answered longer ago, whose runtime has not come back, is at work still, and counts."""
+
 
 class Scheduler:
     """Everything that runs, and the one way to run more."""
@@ -95,7 +98,7 @@ class Scheduler:
         accepted then.
         """
         self._check_open()
-        self._ledger.lease(acceptance.function, acceptance.version)
+        self._lease(acceptance)
         try:
             self._with.journal.accepted(acceptance)
         except BaseException:
@@ -271,9 +274,35 @@ class Scheduler:
             )
         )
 
+    def _lease(self, acceptance: Acceptance) -> None:
+        """A lease: if need be that of an invocation which has just been answered. Whoever got that
+        answer may call again before the runtime has come back, and is not one too many.
+        """
+        while True:
+            try:
+                self._ledger.lease(acceptance.function, acceptance.version)
+            except ThrottledError:
+                if not self._take_one_back():
+                    raise
+            else:
+                return
+
+    def _take_one_back(self) -> bool:
+        since_s = self._with.clock.monotonic() - JUST_ANSWERED_S
+        for run in self._runs.values():
+            if run.settled and not run.given_back and (run.answered_s or 0.0) > since_s:
+                self._give_back(run)
+                return True
+        return False
+
+    def _give_back(self, run: Run) -> None:
+        if not run.given_back:
+            run.given_back = True
+            self._ledger.release(run.acceptance.function, run.acceptance.version)
+
     def _forget(self, run: Run) -> None:
         del self._runs[run.acceptance.request_id]
-        self._ledger.release(run.acceptance.function, run.acceptance.version)
+        self._give_back(run)
         if not self._runs:
             self._no_runs.set()
 

@@ -319,15 +319,33 @@ async def test_a_lease_is_held_until_the_runtime_is_ready_again() -> None:
     async def tidying(runtime: FakeRuntime) -> None:
         while True:
             await runtime.respond(await runtime.next())
-            await runtime.sleep(1)
+            await runtime.sleep(5)
 
     async with open_engine(tidying, settings=Settings(limits=Limits(concurrency=1))) as engine:
         run = engine.invoke()
         await run.outcome()
+        await engine.clock.sleep(2)
         with pytest.raises(ThrottledError):
             engine.invoke()
         await run.record()
         await engine.invoke().record()
+
+
+async def test_who_calls_again_at_once_is_not_one_too_many() -> None:
+    async def slow_to_come_back(runtime: FakeRuntime) -> None:
+        while True:
+            await runtime.respond(await runtime.next())
+            await runtime.sleep(0.01)
+
+    async with open_engine(
+        slow_to_come_back, settings=Settings(limits=Limits(concurrency=1))
+    ) as engine:
+        for _ in range(5):
+            assert (await engine.invoke().outcome()).ok
+            assert engine.scheduler._ledger.total == 1
+        engine.invoke()
+        with pytest.raises(ThrottledError):
+            engine.invoke()
 
 
 LEAVING = {
