@@ -163,11 +163,11 @@ def _start_rows(
             said=((f"{glyphs.cold} cold", "number"), (f"   {total_ms:.2f} ms in all", "dim")),
         )
     ]
-    passed_ms, scale = 0.0, _BAR_CELLS / (total_ms or 1.0)
+    passed_ms, whole_ms = 0.0, total_ms or 1.0
     for name, took_ms in parts:
-        begin = min(round(passed_ms * scale), _BAR_CELLS - 1)
+        begin = min(round(passed_ms / whole_ms * _BAR_CELLS), _BAR_CELLS - 1)
         passed_ms += took_ms
-        cells = max(1, round(passed_ms * scale) - begin)
+        cells = max(1, round(passed_ms / whole_ms * _BAR_CELLS) - begin)
         rows.append(
             ReportRow(
                 label=f"  {name}",

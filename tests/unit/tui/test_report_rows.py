@@ -5,7 +5,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.tui.values import a_record, after, an_acceptance
@@ -75,6 +75,7 @@ def test_a_cold_start_of_which_nothing_was_measured_is_only_cold() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=4, max_size=4))
+@example([0.0, 0.0, 0.0, 2.225073858507e-311])
 def test_the_waterfall_stays_in_its_place(parts: list[float]) -> None:
     create, start, boot, imported = parts
     split = InitSplit(create_ms=create, start_ms=start, boot_ms=boot, import_ms=imported)
