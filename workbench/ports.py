@@ -42,7 +42,9 @@ class ContainerListener(Protocol):
     """
 
     def on_created(self) -> None:
-        """It was made, and is being started; comes once, from within `ContainerDriver.create`."""
+        """It was made, and is being started; comes from within `ContainerDriver.create`, again where
+        it had to be made anew.
+        """
 
     def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
         """Bytes of a log pipe, cut anywhere. `at_us`: microseconds since the epoch."""

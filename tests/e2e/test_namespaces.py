@@ -112,6 +112,23 @@ async def test_holder_that_died_is_replaced() -> None:
         await own.remove()
 
 
+async def test_container_whose_network_goes_is_lost() -> None:
+    witness = Witness()
+    async with a_subject() as subject:
+        own, _ = await placed(subject)
+        holder = await ready(subject)
+        spec, start = subject.prepare(acts.WAITS)
+        container = await subject.driver.create(spec, witness, witness.connections)
+        container.start_runtime(start)
+        await witness.until_asked("/ready")
+        await subject.driver.client.call(subject.driver.client.api.kill, holder.container_id)
+        why = await witness.until_lost()
+        for each in (own, container):
+            await each.remove()
+
+    assert why == "The network that its container had joined is gone."
+
+
 async def test_container_whose_namespace_is_gone_gets_one_of_its_own() -> None:
     witness = Witness()
     async with a_subject() as subject:

@@ -18,6 +18,7 @@ from typing import Any
 from tests.fakes.runtime import Died, FakeRuntime, Program, Refused, serving
 from tests.fakes.wire import Connection, HungUp
 from workbench.clock import Clock
+from workbench.docker.nobody import Nobody
 from workbench.errors import ContainerLost
 from workbench.model.container import (
     ContainerSpec,
@@ -235,7 +236,7 @@ async def _execute(program: Program, runtime: FakeRuntime, ends: list[RuntimeExi
         ends.append(RuntimeExit(code=0))
 
 
-class FakeCell:
+class FakeCell(Nobody):
     """A stem cell that never existed. Fits `ports.StemCell`."""
 
     def __init__(self, driver: FakeDriver, spec: CellSpec, spoiled: Callable[[], None]) -> None:
@@ -269,21 +270,6 @@ class FakeCell:
         self._over = True
         if not self.claimed:
             await self.container.remove()
-
-    def on_created(self) -> None:
-        """Nobody waits for it."""
-
-    def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
-        """It is nobody's."""
-
-    def on_figures(self, figures: Figures) -> None:
-        """Those it has are made up."""
-
-    def on_interrupted(self, work: Interrupted) -> None:
-        """It is never frozen."""
-
-    def on_exit(self, ended: RuntimeExit) -> None:
-        """Nothing runs in it."""
 
     def on_lost(self, why: str) -> None:
         del why

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from workbench.cli.exits import EXITS, Exit
+from workbench.cli.output import Output
 from workbench.facade.instances import InstanceInfo
 from workbench.facade.workbench import Workbench
 from workbench.values import dataclass
@@ -47,6 +49,37 @@ async def order(workbench: Workbench, what: str, **details: Any) -> list[Reply]:
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(_ask(info, what, details)) for info in taking]
     return [each.result() for each in asked]
+
+
+def tell(replies: Sequence[Reply], output: Output, told: Callable[[dict[str, Any]], str]) -> Exit:
+    """Say what each answered, `told` in words without a full stop; the exit code: the worst of them,
+    and nobody there is one that could not.
+    """
+    if output.json:
+        output.object([reply.value for reply in replies])
+    for reply in replies:
+        output.say(f"{reply.name}: {reply.refusal or f'{told(reply.answer)}.'}")
+    if not replies:
+        output.say(NOBODY)
+    return max((_exit(reply) for reply in replies), default=Exit.COULD_NOT)
+
+
+def _exit(reply: Reply) -> Exit:
+    started = reply.answer.get("started", reply.answer)
+    if started.get("not_started"):
+        return Exit.COULD_NOT
+    return Exit.FUNCTION_FAILED if started.get("failed") else reply.exit
+
+
+def told_started(started: dict[str, Any]) -> str:
+    """What became of environments that were started, without a full stop."""
+    ready = len(started["ready"])
+    parts = [f"{ready} started" if ready else "none had to be started"]
+    if started["failed"] or started["not_started"]:
+        parts = [f"{ready} started"]
+    parts += [f"cannot initialise: {why.rstrip('.')}" for why in started["failed"]]
+    parts += [f"cannot be started: {why.rstrip('.')}" for why in started["not_started"]]
+    return "; ".join(parts)
 
 
 async def _ask(info: InstanceInfo, what: str, details: dict[str, Any]) -> Reply:

@@ -17,6 +17,7 @@ from workbench.model.container import LogStream
 from workbench.model.function import Problem, Severity
 from workbench.model.invocation import LogEntry
 from workbench.model.telemetry import (
+    BackgroundFrozen,
     BuildBroke,
     BuildFinished,
     BuildProgress,
@@ -94,6 +95,7 @@ class BuildLines:
 
 TOLD: frozenset[type[Telemetry]] = frozenset(
     {
+        BackgroundFrozen,
         BuildBroke,
         BuildFinished,
         BuildProgress,
@@ -151,7 +153,7 @@ class Narrator:
             case ReloadRejected():
                 problems = "\n".join(f"  {problem}" for problem in value.problems)
                 self._builds.say(f"{value.function}: cannot run as it stands\n{problems}")
-            case InitFailed() | MemoryShort() | Swept() | Fault() | Dropped():
+            case BackgroundFrozen() | InitFailed() | MemoryShort() | Swept() | Fault() | Dropped():
                 self._builds.say(_trouble(value))
             case _:
                 pass
@@ -193,8 +195,12 @@ async def narrated(
                 telling.cancel()
 
 
-def _trouble(value: InitFailed | MemoryShort | Swept | Fault | Dropped) -> str:
+def _trouble(
+    value: BackgroundFrozen | InitFailed | MemoryShort | Swept | Fault | Dropped,
+) -> str:
     match value:
+        case BackgroundFrozen():
+            return f"{value.function}: background work was frozen for {value.frozen_s:.1f} s: {value.what}"
         case InitFailed():
             return f"{value.function} cannot initialise: {value.message}"
         case MemoryShort():

@@ -10,14 +10,13 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from workbench.docker.nobody import Nobody, nobody
 from workbench.errors import ContainerLost
 from workbench.model.container import (
     ContainerSpec,
     Figures,
-    Interrupted,
-    LogStream,
     Mount,
     RuntimeExit,
 )
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.docker.driver import DockerDriver
 
 
-class DockerCell:
+class DockerCell(Nobody):
     """One cell. See `ports.StemCell`; until it is claimed it listens to its container itself."""
 
     def __init__(
@@ -98,17 +97,8 @@ class DockerCell:
 
     # --- what its container says before it is anybody's (ContainerListener) -------------------------
 
-    def on_created(self) -> None:
-        """Nobody waits for it."""
-
-    def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
-        """A runtime that has nothing to do has nothing to say."""
-
     def on_figures(self, figures: Figures) -> None:
         self._held = figures.current_bytes
-
-    def on_interrupted(self, work: Interrupted) -> None:
-        """It is never frozen."""
 
     def on_exit(self, ended: RuntimeExit) -> None:  # noqa: ARG002 - it ended: how is all the same
         self._spoil()
@@ -120,18 +110,6 @@ class DockerCell:
         if not self._over:
             self._over = True
             self._spoiled()
-
-
-class _Nobody(asyncio.Protocol):
-    """Who answers a runtime that asks for work before it is anybody's."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).abort()
-
-
-def nobody() -> asyncio.Protocol:
-    """Serves a connection out of a container that is nobody's yet."""
-    return _Nobody()
 
 
 def _make_mount_points(task: Path, spec: CellSpec) -> None:

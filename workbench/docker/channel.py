@@ -291,13 +291,14 @@ class Channel(asyncio.Protocol):
                     return
                 self._take(read)
         except BadFrame as error:
-            self._lose(f"Its supervisor sent {error}.")
+            self.lose(f"Its supervisor sent {error}.")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.gone.set()
-        self._lose("The container went away.")
+        self.lose("The container went away.")
 
-    def _lose(self, why: str) -> None:
+    def lose(self, why: str) -> None:
+        """It is of no use any more, for this reason: whoever listens is told, unless it was ended."""
         self.greeted.set()
         self.preloaded.set()
         if self._ended:

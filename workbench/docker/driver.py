@@ -13,17 +13,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from math import ceil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from workbench.clock import Clock
-from workbench.docker.cell import DockerCell, nobody
+from workbench.docker.cell import DockerCell
 from workbench.docker.channel import Channel
 from workbench.docker.client import EngineClient
 from workbench.docker.container import DockerContainer
 from workbench.docker.creation import INIT_CPUS, creation
 from workbench.docker.locked_folder import locked_folder
-from workbench.docker.namespaces import Holding, Namespaces
+from workbench.docker.namespaces import Holding, Joined, Namespaces
 from workbench.docker.network import ensure_network
+from workbench.docker.nobody import nobody
 from workbench.docker.sweep import find_strays, remove_orphans
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
 from workbench.model.container import ContainerSpec, RuntimeStart
@@ -38,13 +39,6 @@ API_ADDRESS = "127.0.0.1:9001"
 HOLDER_MB = 16
 """For the supervisor alone, which has 1 MB."""
 _CALM_S = 2.0
-
-
-class _Refuse(asyncio.Protocol):
-    """Whoever connects to a channel's socket after the supervisor did."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).abort()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +121,18 @@ class DockerDriver:
         if holder is None:
             return await self.make(spec, listener, connections)
         try:
-            return await self.make(spec, listener, connections, holder=holder)
-        except DriverError:
+            container = await self.make(spec, listener, connections, holder=holder)
+        except (ContainerRefused, ContainerLost):
             await holder.remove()  # it may be the namespace that has gone
             return await self.make(spec, listener, connections)
         except BaseException:
             await asyncio.shield(holder.remove())
             raise
+        joined = Joined(container.channel)
+        holder.channel.adopt(joined, nobody)
+        if not holder.channel.alive:
+            joined.on_lost("It went before this was known.")
+        return container
 
     async def _make_holder(self, holding: Holding) -> DockerContainer:
         assert self._ahead is not None, "only then are there namespaces"
@@ -299,7 +298,7 @@ async def _listening(folder: Path, channel: Channel) -> AsyncIterator[None]:
     _make_folder(folder)
     taken = iter([channel])
     server = await asyncio.get_running_loop().create_unix_server(
-        lambda: next(taken, None) or _Refuse(), str(path), start_serving=False
+        lambda: next(taken, None) or nobody(), str(path), start_serving=False
     )
     try:
         path.chmod(0o666)

@@ -15,8 +15,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from workbench.clock import Clock
+from workbench.docker.channel import Channel
+from workbench.docker.nobody import Nobody
 from workbench.errors import DriverError
-from workbench.model.container import Figures, Interrupted, LogStream, RuntimeExit
 
 if TYPE_CHECKING:
     from workbench.docker.container import DockerContainer
@@ -91,19 +92,17 @@ class Namespaces:
             self._making = self._tasks.create_task(self._fill(), name="make a network namespace")
 
     async def _fill(self) -> None:
-        holding = Holding(self._gone)
         try:
-            self._ready = await self._make(holding)
+            self._ready = await self._make(Holding(self._gone))
         except DriverError:
             self._making = None
             self.refill(RETRY_S)
         else:
             self._making = None
-            if holding.lost:
-                self._gone()
+            self._gone()  # it may be, already
 
     def _gone(self) -> None:
-        """The holder that stood ready is no more, or the one that an environment has: then it is lost too."""
+        """If the holder that stood ready is no more, another one has to be made."""
         holder = self._ready
         if holder is not None and not holder.channel.alive:
             self._ready = None
@@ -112,29 +111,23 @@ class Namespaces:
             self.refill()
 
 
-class Holding:
-    """What a holder's container is told to. Nothing runs in it, so that only its end means anything."""
+class Holding(Nobody):
+    """Listens to the container that holds the namespace which stands ready."""
 
     def __init__(self, gone: Callable[[], None]) -> None:
         self._gone = gone
-        self.lost = False
-
-    def on_created(self) -> None:
-        """Nobody waits for it."""
-
-    def on_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:
-        """Nothing runs in it."""
-
-    def on_figures(self, figures: Figures) -> None:
-        """Nothing runs in it."""
-
-    def on_interrupted(self, work: Interrupted) -> None:
-        """It is never frozen."""
-
-    def on_exit(self, ended: RuntimeExit) -> None:
-        """Nothing runs in it."""
 
     def on_lost(self, why: str) -> None:
         del why
-        self.lost = True
         self._gone()
+
+
+class Joined(Nobody):
+    """Listens to the holder of a namespace that a container has joined, whose channel is `joiner`."""
+
+    def __init__(self, joiner: Channel) -> None:
+        self._joiner = joiner
+
+    def on_lost(self, why: str) -> None:
+        del why
+        self._joiner.lose("The network that its container had joined is gone.")

@@ -7,21 +7,18 @@ Everything here is synchronous: no lock, and no await between a look and the act
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import field
 
 from workbench.clock import Clock
 from workbench.engine.environment import ExecutionEnvironment
 from workbench.engine.provisioned import INIT_FAILURE, Provisioned
 from workbench.engine.run import Run
+from workbench.engine.shelf import Shelf, dispensable
 from workbench.engine.starts import Starter, Starts
 from workbench.errors import ContainerLost, WorkbenchError
 from workbench.model.concurrency import InitializationType
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.version import Version
-from workbench.values import dataclass
 
 MAX_MOVES = 3
 """How often an invocation that was certainly not fetched may go to another environment."""
@@ -31,51 +28,6 @@ PATIENCE_S = 0.025
 before one is started for it."""
 
 ShelfKey = tuple[FunctionName, Qualifier, str]
-
-
-@dataclass(slots=True)
-class Shelf:
-    """The environments of one version, and the invocations that wait for one."""
-
-    version: Version
-    idle: list[ExecutionEnvironment] = field(default_factory=list)
-    """Available, oldest first."""
-    starting: dict[ExecutionEnvironment, bool] = field(default_factory=dict)
-    """In the order they were started; True: wanted whether or not somebody waits for it."""
-    others: set[ExecutionEnvironment] = field(default_factory=set)
-    """At work, or going."""
-    waiting: deque[Run] = field(default_factory=deque)
-    own: dict[ExecutionEnvironment, Run] = field(default_factory=dict)
-    """Environments (among `others`) that are started for one invocation, which waits for its own."""
-    patience: asyncio.TimerHandle | None = None
-    """Somebody waits for an environment that has answered: until then."""
-    provisioned: Provisioned = field(default_factory=Provisioned)
-    superseded: bool = False
-    """Newer code has taken its place: it serves who waits already, then goes."""
-    cause: str = ""
-    """Why it was."""
-
-    @property
-    def environments(self) -> Iterator[ExecutionEnvironment]:
-        yield from self.idle
-        yield from self.starting
-        yield from self.others
-
-    @property
-    def replaceable(self) -> list[ExecutionEnvironment]:
-        """Those that serve, and are to go on serving."""
-        at_work = [
-            environment
-            for environment in self.others - self.own.keys()
-            if environment.at_work and not environment.retire_when_done
-        ]
-        return [*(each for each in self.idle if each.available), *at_work]
-
-    @property
-    def empty(self) -> bool:
-        return not (
-            self.idle or self.starting or self.others or self.waiting or self.provisioned.requested
-        )
 
 
 class Pool:
@@ -340,29 +292,13 @@ class Pool:
             self._start_what_is_missing(shelf)
 
     def _give_available(self, shelf: Shelf, run: Run) -> bool:
-        environment = self._take_available(shelf)
+        environment = shelf.take_available()
         if environment is None:
             return False
         self.starts.taken(environment)
         shelf.others.add(environment)
         environment.assign(run)
         return True
-
-    def _take_available(self, shelf: Shelf) -> ExecutionEnvironment | None:
-        """A provisioned one; else the newest whose runtime is up; failing that, one whose runtime is
-        to be restarted.
-        """
-        if shelf.provisioned.requested:
-            for environment in reversed(shelf.idle):
-                if environment.provisioned and environment.available and environment.warm:
-                    shelf.idle.remove(environment)
-                    return environment
-        for up in (True, False):
-            for at in range(len(shelf.idle) - 1, -1, -1):
-                environment = shelf.idle[at]
-                if environment.available and (environment.warm or not up):
-                    return shelf.idle.pop(at)
-        return None
 
     def _start_what_is_missing(self, shelf: Shelf) -> None:
         """One for each in line, but for those whom an environment that has answered will serve: it
@@ -451,7 +387,7 @@ class Pool:
             if each.provisioned and not each.going and not each.retire_when_done
         ]
         wanted = 0 if shelf.superseded else shelf.provisioned.wanted
-        for environment in sorted(have, key=_dispensable)[: max(0, len(have) - wanted)]:
+        for environment in sorted(have, key=dispensable)[: max(0, len(have) - wanted)]:
             if environment in shelf.idle:
                 self._take(shelf, environment)
             environment.retire("less concurrency is provisioned")
@@ -484,12 +420,3 @@ class Pool:
             environment.retire(cause)
         for environment in list(shelf.starting)[len(shelf.waiting) :]:
             self._discard_start(shelf, environment, cause)
-
-
-def _dispensable(environment: ExecutionEnvironment) -> int:
-    """Who goes first: what is not started, then what is not initialised, then what is idle."""
-    if environment.in_line:
-        return 0
-    if not environment.initialised:
-        return 1
-    return 3 if environment.at_work else 2

@@ -148,6 +148,10 @@ class Run:
         """An environment has it."""
         self._environment_id, self._cold, self._how = environment_id, cold, how
 
+    def answered_since(self, moment_s: float) -> bool:
+        """Its outcome was settled after that moment of the monotonic clock, where it ran."""
+        return self.answered_s is not None and self.answered_s > moment_s
+
     def settle(self, outcome: Outcome, *, ended_at: datetime) -> InvocationRecord:
         """The outcome is known; callers of `outcome()` go on when `release` is called."""
         if self._outcome is not None:

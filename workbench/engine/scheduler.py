@@ -20,7 +20,7 @@ from workbench.engine.starts import Starter
 from workbench.engine.surroundings import Surroundings
 from workbench.errors import InvocationNotFound, ThrottledError, WorkbenchError
 from workbench.model import failures
-from workbench.model.concurrency import InitializationType
+from workbench.model.concurrency import InitializationType, ThrottleReason
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Acceptance, Measurements, Outcome
@@ -281,16 +281,19 @@ class Scheduler:
         while True:
             try:
                 self._ledger.lease(acceptance.function, acceptance.version)
-            except ThrottledError:
-                if not self._take_one_back():
+            except ThrottledError as error:
+                reserved = error.reason == ThrottleReason.RESERVED
+                if not self._take_one_back(acceptance.function if reserved else None):
                     raise
             else:
                 return
 
-    def _take_one_back(self) -> bool:
+    def _take_one_back(self, function: FunctionName | None) -> bool:
+        """The lease of an invocation that has just been answered, of `function` or of any."""
         since_s = self._with.clock.monotonic() - JUST_ANSWERED_S
         for run in self._runs.values():
-            if run.settled and not run.given_back and (run.answered_s or 0.0) > since_s:
+            asked = function is None or function == run.acceptance.function
+            if asked and run.answered_since(since_s) and not run.given_back:
                 self._give_back(run)
                 return True
         return False

@@ -31,12 +31,12 @@ from workbench.model.telemetry import (
     Fault,
     InitFailed,
     LogLine,
-    MemoryShort,
     ProjectChanged,
     ReloadRejected,
     Report,
     Telemetry,
 )
+from workbench.tui.asides import aside
 from workbench.tui.builds import Builds
 from workbench.tui.drafts import Drafts
 from workbench.tui.live import LiveRun, LiveRuns
@@ -337,8 +337,9 @@ class Desk:
             return  # over already: its report follows
 
     def _heard_of_project(self, value: Telemetry, to: Announced) -> Aspect:
-        if isinstance(value, Fault | MemoryShort):
-            self._heard_of_trouble(value, to)
+        line = aside(value)
+        if line is not None:
+            to.flash(line, bad=isinstance(value, Fault))
             return Aspect.NOTHING
         if isinstance(value, InitFailed):
             if value.function not in {run.acceptance.function for run in self.live.runs}:
@@ -359,14 +360,6 @@ class Desk:
         elif isinstance(value, Dropped):
             self._missed()
         return Aspect.ALL
-
-    @staticmethod
-    def _heard_of_trouble(value: Fault | MemoryShort, to: Announced) -> None:
-        if isinstance(value, Fault):
-            to.flash(f"{value.where}: {value.message}", bad=True)
-        else:
-            taken = f"{value.used_mb:,} of {value.budget_mb:,} MB are taken"
-            to.flash(f"{value.function} waits for memory: {taken}")
 
     def _heard_of_reload(self, value: CodeReloaded | ReloadRejected, to: Announced) -> Aspect:
         if isinstance(value, CodeReloaded):

@@ -171,6 +171,11 @@ class Witness:
         await self.until(lambda witness: len(witness.exits) >= count)
         return self.exits[count - 1]
 
+    async def until_lost(self) -> str:
+        """Wait until the container is gone; why."""
+        await self.until(lambda witness: any(isinstance(h, Lost) for h in witness.happened))
+        return next(each.why for each in self.happened if isinstance(each, Lost))
+
     def _note(self, happening: Happening) -> None:
         self.happened.append(happening)
         self._news.set()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from tests.unit.cli.test_values import an_entry
 from workbench.cli.narration import NO_ISOLATION, TOLD, Narrator
 from workbench.model.container import LogStream
 from workbench.model.function import Problem
-from workbench.model.names import FunctionName, RequestId
+from workbench.model.names import EnvironmentId, FunctionName, RequestId
 from workbench.model.telemetry import (
+    BackgroundFrozen,
     BuildBroke,
     BuildFinished,
     BuildProgress,
@@ -140,6 +142,16 @@ def test_an_outage_is_told_with_its_remedy() -> None:
             ),
         ),
         (Fault(where="the history", message="no room"), "Trouble with the history: no room\n"),
+        (
+            BackgroundFrozen(
+                environment_id=EnvironmentId("1" * 32),
+                function=ORDERS,
+                at=datetime(2026, 11, 21, tzinfo=UTC),
+                frozen_s=40.04,
+                what="2 timers",
+            ),
+            "orders: background work was frozen for 40.0 s: 2 timers\n",
+        ),
         (Swept(count=1), "Removed 1 container that a killed workbench had left behind\n"),
         (Swept(count=1200), "Removed 1,200 containers that a killed workbench had left behind\n"),
     ],

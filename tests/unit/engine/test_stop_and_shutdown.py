@@ -348,6 +348,24 @@ async def test_who_calls_again_at_once_is_not_one_too_many() -> None:
             engine.invoke()
 
 
+async def test_an_answered_call_of_another_function_makes_no_room_in_a_reservation() -> None:
+    async def slow_to_come_back(runtime: FakeRuntime) -> None:
+        while True:
+            await runtime.respond(await runtime.next())
+            await runtime.sleep(0.5)
+
+    async with open_engine(slow_to_come_back) as engine:
+        billing, orders = a_version("billing"), a_version("orders")
+        ledger = engine.scheduler._ledger
+        ledger.reserve({billing.name: 1}, limit=1000)
+        await engine.invoke(orders).outcome()
+        engine.invoke(billing)
+        with pytest.raises(ThrottledError):
+            engine.invoke(billing)
+
+        assert ledger.in_use(orders.name) == 1
+
+
 LEAVING = {
     "answers": Behaviour(programs=(serving(),)),
     "times out": Behaviour(programs=(serving(sleepy),)),

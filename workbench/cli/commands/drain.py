@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
-from workbench.cli.commands.warm import exit_of_replies
-from workbench.cli.control import NOBODY, Reply, order
+from workbench.cli.control import order, tell
 from workbench.cli.output import Output
 from workbench.cli.project import opened
 
@@ -15,17 +15,9 @@ async def run(arguments: Namespace, output: Output) -> int:
     async with opened(arguments, engine=False) as workbench:
         name = workbench.catalog.function(arguments.function).name
         replies = await order(workbench, "drain", function=name)
-    if output.json:
-        output.object([reply.value for reply in replies])
-    for reply in replies:
-        output.say(f"{reply.name}: {_told(reply)}")
-    if not replies:
-        output.say(NOBODY)
-    return exit_of_replies(replies)
+    return tell(replies, output, _told)
 
 
-def _told(reply: Reply) -> str:
-    if reply.refusal is not None:
-        return reply.refusal
-    gone, finishing = reply.answer["gone"], reply.answer["finishing"]
-    return f"{gone} gone, {finishing} to go when done." if finishing else f"{gone} gone."
+def _told(answer: dict[str, Any]) -> str:
+    gone, finishing = answer["gone"], answer["finishing"]
+    return f"{gone} gone, {finishing} to go when done" if finishing else f"{gone} gone"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from typing import Any
 
-from workbench.cli.commands.warm import exit_of_replies, told_started
-from workbench.cli.control import NOBODY, Reply, order
+from workbench.cli.control import order, tell, told_started
 from workbench.cli.exits import Exit
 from workbench.cli.output import Output
 from workbench.cli.project import opened
@@ -22,17 +22,12 @@ async def run(arguments: Namespace, output: Output) -> int:
     async with opened(arguments, engine=False) as workbench:
         key = "function" if _is_function(workbench, wanted) else "environment"
         replies = await order(workbench, "recycle", **{key: wanted})
-    if output.json:
-        output.object([reply.value for reply in replies])
-    for reply in replies:
-        output.say(f"{reply.name}: {_told(reply)}")
-    if not replies:
-        output.say(NOBODY)
+    code = tell(replies, output, _told)
     replaced = any(reply.answer.get("old") for reply in replies)
     if key == "environment" and replies and not replaced:
         output.say(f"No environment that can be replaced begins with {wanted}.")
-        return max(Exit.BAD_REQUEST, exit_of_replies(replies))
-    return exit_of_replies(replies)
+        return max(Exit.BAD_REQUEST, code)
+    return code
 
 
 def _is_function(workbench: Workbench, wanted: str) -> bool:
@@ -46,8 +41,6 @@ def _is_function(workbench: Workbench, wanted: str) -> bool:
     return True
 
 
-def _told(reply: Reply) -> str:
-    if reply.refusal is not None:
-        return reply.refusal
-    old = len(reply.answer["old"])
-    return f"{old} replaced; {told_started(reply.answer['started'])}." if old else "none replaced."
+def _told(answer: dict[str, Any]) -> str:
+    old = len(answer["old"])
+    return f"{old} replaced; {told_started(answer['started'])}" if old else "none replaced"
