@@ -17,10 +17,12 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ EventNotFound
     │  ├─ InvocationNotFound
     │  ├─ RuntimeNotFound
-    │  └─ ProvisionedConcurrencyNotFound
+    │  ├─ ProvisionedConcurrencyNotFound
+    │  └─ KeyNotFound
     ├─ ConflictError         it exists already, or is not in a state that allows this
     │  ├─ AlreadyExists
-    │  └─ FunctionNotReady
+    │  ├─ FunctionNotReady
+    │  └─ KeyInUse
     ├─ ThrottledError        over a concurrency limit, or shutting down
     ├─ DriverError           the container engine did not do what was asked
     │  ├─ EngineUnreachable
@@ -35,6 +37,9 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ DatabaseReadOnly        its folder or file may not be written
     │  ├─ DatabaseCorrupt         the file is damaged, or is not ours
     │  └─ DatabaseTooNew          a newer workbench made it
+    ├─ SealingError          sealed variables could not be used
+    │  ├─ KeyMissing              the key they were sealed with is not here
+    │  └─ KeyDenied               it is another one, may not be used, or what it sealed is damaged
     ├─ ProtocolError         a runtime broke the Runtime API
     └─ InternalError         our bug
 
@@ -187,6 +192,15 @@ class ProvisionedConcurrencyNotFound(NotFoundError):
         super().__init__("No Provisioned Concurrency Config found for this function")
 
 
+class KeyNotFound(NotFoundError):
+    """No key has that name. `known` are the names there are."""
+
+    def __init__(self, name: str, *, known: tuple[str, ...]) -> None:
+        have = f"There are: {', '.join(known)}." if known else "There are none yet."
+        super().__init__(f"There is no key named {name}. {have}")
+        self.name = name
+
+
 class ConflictError(WorkbenchError):
     """It exists already, or is in a state that does not allow this."""
 
@@ -202,6 +216,14 @@ class FunctionNotReady(ConflictError):
         super().__init__(f"{name} cannot run: {reason}")
         self.name = name
         self.reason = reason
+
+
+class KeyInUse(ConflictError):
+    """A key stays because something is sealed with it. `needed_by` says what, in words."""
+
+    def __init__(self, name: str, *, needed_by: str) -> None:
+        super().__init__(f"The key {name} stays: {needed_by} could never be read again without it.")
+        self.name = name
 
 
 class ThrottledError(WorkbenchError):
@@ -340,6 +362,32 @@ class DatabaseTooNew(StoreError):
         self.path = path
         self.found = found
         self.known = known
+
+
+class SealingError(WorkbenchError):
+    """Sealed variables could not be used. Never carries what is sealed, nor anything of a key."""
+
+
+class KeyMissing(SealingError):
+    """The key that something was sealed with is not here. `path` is the file it would be in."""
+
+    def __init__(self, name: str, *, about: str, path: Path, detail: str) -> None:
+        super().__init__(
+            f"The variables of {about} are sealed with the key {name}, in {path}, {detail}. Put that "
+            "file back, from a copy of it or from where the project came from: without it nothing "
+            "of them can be read. Publishing the function anew seals its variables with a key that "
+            "is here."
+        )
+        self.name = name
+        self.path = path
+
+
+class KeyDenied(SealingError):
+    """A key is another one, or may not be used, or what it sealed is damaged."""
+
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class ProtocolError(WorkbenchError):

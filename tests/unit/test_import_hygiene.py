@@ -69,13 +69,23 @@ def test_the_model_needs_nothing_but_python() -> None:
 
 
 def test_help_waits_for_no_large_library() -> None:
-    large = ("docker", "httptools", "rich", "sqlite3", "textual", "tomli", "watchdog")
+    large = (
+        "cryptography",
+        "docker",
+        "httptools",
+        "rich",
+        "sqlite3",
+        "textual",
+        "tomli",
+        "watchdog",
+    )
     assert dragged_in(["workbench.cli.main"], large) == {}
 
 
 def test_the_first_paint_waits_for_nothing_that_it_does_not_show() -> None:
     later = (
         "aiohttp",
+        "cryptography",
         "docker",
         "markdown_it",
         "requests",

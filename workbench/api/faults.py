@@ -43,6 +43,7 @@ class Fault:
 _INVALID_PARAMETER = Fault(400, "InvalidParameterValueException", BodyShape.USER)
 _NOT_FOUND = Fault(404, "ResourceNotFoundException", BodyShape.USER_CAPITAL)
 _CONFLICT = Fault(409, "ResourceConflictException", BodyShape.USER)
+_KEY_DENIED = Fault(502, "KMSAccessDeniedException", BodyShape.USER_CAPITAL)
 _SERVICE = Fault(500, "ServiceException", BodyShape.SERVICE)
 
 FAULTS: dict[type[WorkbenchError], Fault] = {
@@ -65,9 +66,11 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.ProvisionedConcurrencyNotFound: Fault(
         404, "ProvisionedConcurrencyConfigNotFoundException", BodyShape.USER
     ),
+    errors.KeyNotFound: _NOT_FOUND,
     errors.ConflictError: _CONFLICT,
     errors.AlreadyExists: _CONFLICT,
     errors.FunctionNotReady: _CONFLICT,
+    errors.KeyInUse: _CONFLICT,
     errors.ThrottledError: Fault(429, "TooManyRequestsException", BodyShape.USER),
     errors.DriverError: _SERVICE,
     errors.EngineUnreachable: _SERVICE,
@@ -82,6 +85,9 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.DatabaseReadOnly: _SERVICE,
     errors.DatabaseCorrupt: _SERVICE,
     errors.DatabaseTooNew: _SERVICE,
+    errors.SealingError: _KEY_DENIED,
+    errors.KeyMissing: Fault(502, "KMSNotFoundException", BodyShape.USER_CAPITAL),
+    errors.KeyDenied: _KEY_DENIED,
     errors.ProtocolError: _SERVICE,
     errors.InternalError: _SERVICE,
 }

@@ -42,6 +42,12 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return _private(base / "workbench")
 
 
+def keys_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The keys of this user: outside of every project, so that none is copied with one."""
+    base = _absolute(environ.get("XDG_DATA_HOME")) or _home(environ) / ".local" / "share"
+    return _private(_private(base / "workbench") / "keys")
+
+
 def runtime_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """For sockets: a short path, private to this user, gone after a restart of the machine."""
     base = _absolute(environ.get("XDG_RUNTIME_DIR"))

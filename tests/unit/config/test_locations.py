@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from workbench.config.locations import cache_folder, host_id, runtime_folder, state_folder
+from workbench.config.locations import (
+    cache_folder,
+    host_id,
+    keys_folder,
+    runtime_folder,
+    state_folder,
+)
 from workbench.errors import InvalidManifest
 
 
@@ -119,3 +125,12 @@ def test_machine_without_an_id_has_one_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "odd").write_bytes(b"\xff")
 
     assert host_id(tmp_path / "gone") == host_id(tmp_path / "odd")
+
+
+def test_keys_are_outside_of_every_project_and_private(tmp_path: Path) -> None:
+    folder = keys_folder({"XDG_DATA_HOME": str(tmp_path / "data"), "HOME": "/nowhere"})
+    assert folder == tmp_path / "data" / "workbench" / "keys"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
+
+    assert keys_folder({"HOME": str(tmp_path)}) == tmp_path / ".local/share/workbench/keys"
