@@ -14,6 +14,7 @@ that the workbench could not do its job, or that the request was wrong::
     │  └─ AccessDenied           refused for who asks, not for what is asked
     ├─ NotFoundError         what was asked for does not exist
     │  ├─ FunctionNotFound
+    │  ├─ AliasNotFound
     │  ├─ EventNotFound
     │  ├─ InvocationNotFound
     │  ├─ RuntimeNotFound
@@ -21,6 +22,8 @@ that the workbench could not do its job, or that the request was wrong::
     │  └─ KeyNotFound
     ├─ ConflictError         it exists already, or is not in a state that allows this
     │  ├─ AlreadyExists
+    │  │  └─ AliasExists
+    │  ├─ PreconditionFailed     it was changed since the caller looked
     │  ├─ FunctionNotReady
     │  └─ KeyInUse
     ├─ ThrottledError        over a concurrency limit, or shutting down
@@ -31,7 +34,7 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ BuildFailed
     │  ├─ ContainerRefused
     │  └─ ContainerLost
-    ├─ StoreError            the history could not be read or written
+    ├─ StoreError            the history, or what was published, could not be read or written
     │  ├─ DatabaseLocked          another program has held it for too long
     │  ├─ DatabaseFull            no room on its disk
     │  ├─ DatabaseReadOnly        its folder or file may not be written
@@ -159,6 +162,16 @@ def _instead(name: str, known: tuple[str, ...]) -> str:
     return f"{meant} Known functions: {listed}{more}." if known else ""
 
 
+class AliasNotFound(NotFoundError):
+    """The function has no alias of that name."""
+
+    def __init__(self, function: str, alias: str, *, known: tuple[str, ...] = ()) -> None:
+        have = f"It has: {', '.join(known)}." if known else "It has none yet."
+        super().__init__(f"{function} has no alias named {alias}. {have}")
+        self.function = function
+        self.alias = alias
+
+
 class EventNotFound(NotFoundError):
     """The function has no saved event of that name."""
 
@@ -207,6 +220,25 @@ class ConflictError(WorkbenchError):
 
 class AlreadyExists(ConflictError):
     """Something of that name is there already, and nothing was overwritten."""
+
+
+class AliasExists(AlreadyExists):
+    """The function has an alias of that name."""
+
+    def __init__(self, function: str, alias: str) -> None:
+        super().__init__(f"Alias {alias} of {function} exists already: update it, or delete it.")
+        self.function = function
+        self.alias = alias
+
+
+class PreconditionFailed(ConflictError):
+    """It was changed since the caller looked. Source: recorded text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The Revision Id provided does not match the latest Revision Id. Call the "
+            "GetFunction/GetAlias API to retrieve the latest Revision Id"
+        )
 
 
 class FunctionNotReady(ConflictError):
@@ -302,37 +334,39 @@ class ContainerLost(DriverError):
 
 
 class StoreError(WorkbenchError):
-    """The history could not be read or written. Functions run on without it."""
+    """The history could not be read or written (functions run on without it), or the releases."""
 
 
 class DatabaseLocked(StoreError):
-    """Another program has held the database for longer than anyone should."""
+    """Another program has held the database for longer than anyone should. `what` is in it, here
+    and below: the history, or the releases.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, what: str = "history") -> None:
         super().__init__(
-            f"Another program keeps the history at {path} locked. Close it (a database browser, "
-            "perhaps) and the history goes on."
+            f"Another program keeps the {what} at {path} locked. Close it (a database browser, "
+            f"perhaps) and the {what} can be used again."
         )
         self.path = path
 
 
 class DatabaseFull(StoreError):
-    """There is no room for the history."""
+    """There is no room."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, what: str = "history") -> None:
         super().__init__(
-            f"No space is left for the history at {path}. Free some on that disk, or keep less "
+            f"No space is left for the {what} at {path}. Free some on that disk, or keep less "
             "history (workbench.toml, [history] max_mb)."
         )
         self.path = path
 
 
 class DatabaseReadOnly(StoreError):
-    """The history's folder or file may not be written. `detail` is the system's own text."""
+    """The folder or the file may not be written. `detail` is the system's own text."""
 
-    def __init__(self, path: Path, *, detail: str) -> None:
+    def __init__(self, path: Path, *, detail: str, what: str = "history") -> None:
         super().__init__(
-            f"The history at {path} cannot be written: {detail}. Make the folder and its files "
+            f"The {what} at {path} cannot be written: {detail}. Make the folder and its files "
             "writable for you."
         )
         self.path = path
@@ -340,28 +374,33 @@ class DatabaseReadOnly(StoreError):
 
 
 class DatabaseCorrupt(StoreError):
-    """The history's file is damaged, or is something else. `detail` is SQLite's own text."""
+    """The file is damaged, or is something else. `detail` is SQLite's own text."""
 
-    def __init__(self, path: Path, *, detail: str) -> None:
+    def __init__(self, path: Path, *, detail: str, what: str = "history") -> None:
         super().__init__(
-            f"The history at {path} cannot be read: {detail}. Move the file away; a new history is "
-            "begun in its place."
+            f"The {what} at {path} cannot be read: {detail}. {_instead_of_damaged(what)}"
         )
         self.path = path
         self.detail = detail
 
 
 class DatabaseTooNew(StoreError):
-    """A newer workbench made the history. `found` and `known` are versions of its schema."""
+    """A newer workbench made the file. `found` and `known` are versions of its schema."""
 
-    def __init__(self, path: Path, *, found: int, known: int) -> None:
+    def __init__(self, path: Path, *, found: int, known: int, what: str = "history") -> None:
         super().__init__(
-            f"The history at {path} was made by a newer workbench (schema {found}, this one knows "
-            f"{known}). Update workbench, or move the file away to begin a new history."
+            f"The {what} at {path} was made by a newer workbench (schema {found}, this one knows "
+            f"{known}). Update workbench, or move the file away to begin with none."
         )
         self.path = path
         self.found = found
         self.known = known
+
+
+def _instead_of_damaged(what: str) -> str:
+    if what == "history":
+        return "Move the file away; a new history is begun in its place."
+    return "Put a copy of it back, or move it away: what was published is not known then."
 
 
 class SealingError(WorkbenchError):

@@ -18,6 +18,7 @@ from workbench.model.names import (
     RuntimeName,
     Target,
 )
+from workbench.model.release import CodePackage, PublishedVersion, new_revision
 from workbench.model.runtime import HandlerRule, Runtime
 from workbench.model.version import Code, Image, Version, version_digest
 
@@ -114,3 +115,21 @@ def an_acceptance(
         memory_mb=version.configuration.memory_mb,
         timeout_s=version.configuration.timeout_s,
     )
+
+
+def a_published_version(name: str = "orders", **changes: object) -> PublishedVersion:
+    """A version to be published, with `changes` to its fields."""
+    usual = PublishedVersion(
+        function=FunctionName(name),
+        number=0,
+        description="",
+        published_at=EPOCH,
+        revision_id=new_revision(),
+        package=CodePackage(
+            digest="c" * 64, sha256=f"{'A' * 43}=", zip_bytes=1000, unzipped_bytes=3000
+        ),
+        configuration=replace(a_version(name).configuration, variables=()),
+        variables=b"sealed",
+        image=Image(reference="workbench/python3.13:3f2a1b7c9d0e", digest="d" * 64),
+    )
+    return replace(usual, **changes)  # type: ignore[arg-type] # each caller names real fields

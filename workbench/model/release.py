@@ -114,23 +114,23 @@ class ChangeKind(StrEnum):
     """A step of a deployment."""
     PUBLISH_LAYER = "publish-layer"
     DELETE_LAYER = "delete-layer"
-    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One entry of the journal of changes."""
 
-    number: int
+    number: int = 0
+    """0: not written yet."""
     at: datetime
     kind: ChangeKind
     subject: str
     """`orders:7`, `orders:live`, `layer common:3`."""
     summary: str
     """A sentence."""
-    before: dict[str, Any] | None
+    before: dict[str, Any] | None = None
     """What it was, as the store keeps it; `None`: nothing."""
-    after: dict[str, Any] | None
+    after: dict[str, Any] | None = None
     undone_at: datetime | None = None
 
 

@@ -39,17 +39,17 @@ def is_of_one_statement(error: Exception) -> bool:
     return not isinstance(error, sqlite3.Error) or primary_code(error) in {None, *_OURS}
 
 
-def complaint(error: sqlite3.Error | OSError, path: Path) -> StoreError:
-    """What to tell a person. `path` is the database."""
+def complaint(error: sqlite3.Error | OSError, path: Path, *, what: str = "history") -> StoreError:
+    """What to tell a person. `path` is the database, and `what` is in it."""
     if isinstance(error, OSError):
-        return DatabaseReadOnly(path, detail=error.strerror or str(error))
+        return DatabaseReadOnly(path, detail=error.strerror or str(error), what=what)
     code = primary_code(error)
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return DatabaseLocked(path)
+        return DatabaseLocked(path, what=what)
     if code == sqlite3.SQLITE_FULL:
-        return DatabaseFull(path)
+        return DatabaseFull(path, what=what)
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-        return DatabaseReadOnly(path, detail=str(error))
+        return DatabaseReadOnly(path, detail=str(error), what=what)
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        return DatabaseCorrupt(path, detail=str(error))
-    return StoreError(f"The history at {path} could not be used: {error}.")
+        return DatabaseCorrupt(path, detail=str(error), what=what)
+    return StoreError(f"The {what} at {path} could not be used: {error}.")

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from workbench.errors import StoreError
 from workbench.store import schema
-from workbench.store.complaints import complaint, is_of_one_statement, primary_code
+from workbench.store.complaints import complaint, is_of_one_statement
 from workbench.values import dataclass
 
 _T = TypeVar("_T")
@@ -40,8 +40,6 @@ READERS = 4
 """Reads at once."""
 WAL_BYTES = 16 * 1024 * 1024
 """What the write-ahead log is cut back to when it has grown beyond it."""
-_WAL_ATTEMPTS = 100
-_WAL_PAUSE_S = 0.02
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -313,7 +311,7 @@ class Database:
             if schema.check(connection, self.path, known=len(steps)) == 0:
                 # only possible before there is anything in the file
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            _use_wal(connection)
+            schema.use_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             schema.migrate(connection, self.path, steps)
@@ -331,23 +329,6 @@ class Database:
             check_same_thread=False,
             timeout=self._busy_s,
         )
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Where two processes begin with no file at all, one may find it locked for a moment in a way
-    that SQLite's own busy timeout does not wait for.
-    """
-    pause = threading.Event()
-    for _ in range(_WAL_ATTEMPTS):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if primary_code(error) != sqlite3.SQLITE_BUSY:
-                raise
-        else:
-            return
-        pause.wait(_WAL_PAUSE_S)
-    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _settle(requests: list[_Request]) -> None:
