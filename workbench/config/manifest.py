@@ -31,6 +31,7 @@ from workbench.config.variables import NOTHING, Layer, merged, runtime_layer, to
 from workbench.errors import InvalidManifest, InvalidParameter
 from workbench.expression import expression
 from workbench.model.function import Architecture, FunctionConfiguration, Severity, Variable
+from workbench.model.keys import KEY_NAME
 from workbench.model.names import FunctionName, RuntimeName, function_name
 from workbench.model.runtime import Runtime
 from workbench.model.terminal_text import plain, safe
@@ -55,6 +56,7 @@ SHARED_KEYS: Keys = {
     "architecture": Choice(words=tuple(Architecture)),
     "description": Text(allowed="text of at most 256 characters", longest=256),
     "layers": TextList(allowed="an array of at most 5 layers", most=5),
+    "kms_key": Text(allowed="1 to 64 letters, digits, - and _", pattern=KEY_NAME),
     "image": Text(
         allowed="an image reference, such as registry.example/name:tag",
         pattern=expression(r"[a-zA-Z0-9][a-zA-Z0-9._:/@-]{0,511}"),
@@ -71,6 +73,7 @@ _AS_THEY_ARE = (
     "memory_mb",
     "timeout_s",
     "ephemeral_storage_mb",
+    "kms_key",
     "image",
     "reserved_concurrency",
     "keep_alive_s",

@@ -87,6 +87,10 @@ class FunctionConfiguration:
     variables: tuple[Variable, ...] = ()
     """Sorted by name, one per name."""
     layers: tuple[str, ...] = ()
+    kms_key: str | None = None
+    """The key that variables of its published versions are sealed with, as Lambda's KMSKeyArn: 1-64 of
+    letters, digits, - and _; `None`: the user's own default key.
+    """
     image: str | None = None
     """An image used instead of the one built for the runtime."""
     reserved_concurrency: int | None = None

@@ -15,6 +15,7 @@ from workbench.config.keys import Keys
 from workbench.config.manifest import MANIFEST_KEYS
 from workbench.config.settings import SETTINGS_KEYS
 from workbench.model.function import FUNCTION_WIDE, FunctionConfiguration
+from workbench.model.keys import DEFAULT_KEY
 from workbench.model.settings import Limits, Retention, Settings, StemSettings, Timeouts
 
 TEXT = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -82,6 +83,7 @@ def test_defaults_are_documented_as_they_are() -> None:
         "max_mb": Retention().max_bytes // (1024 * 1024),
         "kind": Settings().engine,
         "id": Settings().account,
+        "kms_key": DEFAULT_KEY,
     }
     otherwise = {"name", "runtime", "handler", "image", "layers", "environment", "ignore"}
     as_the_project = {("## function.toml", key) for key in FUNCTION_WIDE}

@@ -14,7 +14,7 @@ from workbench.model.names import FunctionName, RuntimeName
 
 KNOWN = (
     "architecture, description, environment, ephemeral_storage_mb, freeze, handler, ignore, image, "
-    "keep_alive_s, layers, memory_mb, name, reserved_concurrency, runtime, timeout_s"
+    "keep_alive_s, kms_key, layers, memory_mb, name, reserved_concurrency, runtime, timeout_s"
 )
 
 
@@ -42,6 +42,7 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
         freeze = false
         architecture = "arm64"
         description = "Takes orders."
+        kms_key = "acme-2"
         image = "registry.example:5000/orders@sha256:abc"
         ignore = ["*.log", "/tmp/"]
 
@@ -57,6 +58,7 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
     assert function.folder == disk.root / "folder"
     assert function.ignored_paths == ("*.log", "/tmp/")
     assert configuration.handler == "app.main"
+    assert configuration.kms_key == "acme-2"
     assert configuration.memory_mb == 1769
     assert configuration.timeout_s == 900
     assert configuration.ephemeral_storage_mb == 10240
@@ -144,6 +146,10 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
         (
             'handler = "app handler"',
             'handler must be 1 to 128 characters without blanks, not the text "app handler".',
+        ),
+        (
+            'kms_key = "../up"',
+            'kms_key must be 1 to 64 letters, digits, - and _, not the text "../up".',
         ),
         ('handler = ""', 'handler must be 1 to 128 characters without blanks, not the text "".'),
         (

@@ -39,6 +39,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "architecture": {"architecture": Architecture.ARM64},
     "description": {"description": "new"},
     "layers": {"layers": ("one",)},
+    "kms_key": {"kms_key": "acme"},
     "image": {"image": "mine"},
     "variables": {"variables": (a_variable("A", "1"),)},
 }
