@@ -32,6 +32,7 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ ImageMissing
     │  ├─ RuntimeMissing         there are no containers, and no interpreter for it either
     │  ├─ BuildFailed
+    │  ├─ DiskFull               the engine's, or where our files for its containers are
     │  ├─ ContainerRefused
     │  └─ ContainerLost
     ├─ StoreError            the history, or what was published, could not be read or written
@@ -316,6 +317,32 @@ class BuildFailed(DriverError):
         self.subject = subject
         self.step = step
         self.output = output
+
+
+class DiskFull(DriverError):
+    """There is no room for an image, for a container, or for what it needs beside it.
+
+    `detail` is what could not be written, in the words of who could not. `near` is a path on the disk
+    where that is this machine's; `None`: it is the engine's own.
+    """
+
+    def __init__(self, detail: str, *, near: str | None = None) -> None:
+        where, what = (
+            ("The container engine's disk", _ENGINE_ROOM)
+            if near is None
+            else (f"The disk of {near}", "Free some of it")
+        )
+        super().__init__(
+            f"{where} is full: {detail.rstrip('.')}. {what}; the workbench goes on by itself."
+        )
+        self.detail = detail
+        self.near = near
+
+
+_ENGINE_ROOM = (
+    "Free some of it (workbench doctor --fix deletes what earlier builds left, docker system df tells "
+    "what else there is)"
+)
 
 
 class ContainerRefused(DriverError):

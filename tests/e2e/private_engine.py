@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from docker.errors import DockerException
 
 from tests.e2e.workshop import ARCHITECTURE, Workshop, a_workshop, until
+from tests.integration.store.disks import small_disk
 from workbench.config.locations import cache_folder
 from workbench.docker.supervisor import ensure_supervisor
 
@@ -31,6 +32,8 @@ class PrivateEngine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.data = folder / "data"
+        """Its disk: images, and what containers write."""
         self.address = f"unix://{folder}/socket"
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
@@ -48,7 +51,7 @@ class PrivateEngine:
                 [
                     *("unshare", "--net"),
                     *("dockerd", "--host", self.address, "--bridge", "none"),
-                    *("--data-root", self.folder / "data", "--exec-root", self.folder / "exec"),
+                    *("--data-root", self.data, "--exec-root", self.folder / "exec"),
                     *("--pidfile", self.folder / "pid", "--config-file", self.folder / "settings"),
                     *("--iptables=false", "--ip-forward=false", "--ip-masq=false"),
                 ],
@@ -119,9 +122,8 @@ class PrivateEngine:
                 self._process.wait(30)
             self._process.kill()
             self._process.wait()
-        for mount in reversed(_mounts_below(self.folder)):
+        for mount in reversed([*_mounts_below(self.data), *_mounts_below(self.folder / "exec")]):
             subprocess.run(["umount", "-l", mount], check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _empty(api: Any) -> None:
@@ -138,21 +140,28 @@ def _mounts_below(folder: Path) -> list[str]:
 
 
 @asynccontextmanager
-async def a_private_engine() -> AsyncIterator[PrivateEngine]:
-    """One with `IMAGE`, and with nothing else. Skips where this machine does not let us have one."""
+async def a_private_engine(*, disk_mb: int | None = None) -> AsyncIterator[PrivateEngine]:
+    """One with `IMAGE`, and with nothing else. Skips where this machine does not let us have one.
+
+    disk_mb: the size of a disk of its own; `None`: it shares this machine's.
+    """
     if shutil.which("dockerd") is None or os.getuid() != 0:
         pytest.skip("a private container engine needs dockerd, and root to run it")
     folder = Path(tempfile.mkdtemp(prefix="wb-engine-"))
     engine = PrivateEngine(folder)
-    try:
-        async with a_workshop() as workshop:
-            cache = cache_folder()
-            await ensure_supervisor(workshop.images, cache=cache, architecture=ARCHITECTURE)
-            await engine.start()
-            await _bring_image(workshop, engine)
-        yield engine
-    finally:
-        await asyncio.to_thread(engine.end)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if disk_mb is not None:
+            stack.enter_context(small_disk(engine.data, size=f"{disk_mb}m"))
+        try:
+            async with a_workshop() as workshop:
+                cache = cache_folder()
+                await ensure_supervisor(workshop.images, cache=cache, architecture=ARCHITECTURE)
+                await engine.start()
+                await _bring_image(workshop, engine)
+            yield engine
+        finally:
+            await asyncio.to_thread(engine.end)
 
 
 async def _bring_image(workshop: Workshop, engine: PrivateEngine) -> None:

@@ -21,10 +21,13 @@ from pathlib import Path
 
 from tests.e2e.live import Live, a_live_project
 from workbench.clock import SystemClock
+from workbench.model.container import LogStream
 from workbench.model.invocation import OutcomeKind
 from workbench.model.names import FunctionName
 
 CALLERS = 4
+TIMEOUT_S = 5
+"""More than anything but a hang takes, also where a function's share of a busy processor is small."""
 MEMORY_MB = 256
 SETTINGS = {"stem_cells": {"minimum": 1, "maximum": 2}, "defaults": {"memory_mb": MEMORY_MB}}
 PYTHON = """\
@@ -96,13 +99,13 @@ class Soak:
 
     async def begin(self) -> None:
         python = await self.live.add(
-            {"app.py": PYTHON.format(mark=0)}, name="soaked-python", timeout_s=1
+            {"app.py": PYTHON.format(mark=0)}, name="soaked-python", timeout_s=TIMEOUT_S
         )
         node = await self.live.add(
             {"app.js": NODE.format(mark=0)},
             name="soaked-node",
             runtime="nodejs22.x",
-            timeout_s=1,
+            timeout_s=TIMEOUT_S,
         )
         self.functions = {python: PYTHON, node: NODE}
 
@@ -126,7 +129,7 @@ class Soak:
         done = await self.live.invoke(name, fate)
         self.outcomes[done.outcome.kind] += 1
         if done.outcome.kind is not FATES[fate]:
-            self.wrong.append(f"{name} {fate}: {done.outcome}")
+            self.wrong.append(f"{name} {fate}: {done.outcome} {done.texts(LogStream.PLATFORM)}")
 
     async def _meddle(self) -> None:
         await SystemClock().sleep(self.dice.uniform(0.2, 0.8))

@@ -234,7 +234,8 @@ async def test_every_accepted_invocation_has_one_outcome_whatever_dies(
         attempt.connect(("127.0.0.1", int(served.address.rpartition(":")[2])))
 
 
-def a_project(folder: Path) -> Project:
+def a_project(folder: Path, *, image: str | None = IMAGE) -> Project:
+    """All of `FUNCTIONS`. image: `None`: the one of their runtime."""
     root = folder / "project"
     for name, (deed, timeout_s, _) in FUNCTIONS.items():
         (root / name).mkdir(parents=True)
@@ -242,7 +243,8 @@ def a_project(folder: Path) -> Project:
         bootstrap.write_text(RUNTIME % deed)
         bootstrap.chmod(0o755)
         (root / name / "function.toml").write_text(
-            f'runtime = "provided.al2023"\nimage = "{IMAGE}"\ntimeout_s = {timeout_s}\n'
+            f'runtime = "provided.al2023"\ntimeout_s = {timeout_s}\n'
+            + ("" if image is None else f'image = "{image}"\n')
         )
     return Project(root, engine="docker")
 

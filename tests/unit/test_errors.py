@@ -85,6 +85,21 @@ SENTENCES = [
     (errors.ImageMissing("x:1", remedy="Build it."), "Image x:1 is not here. Build it."),
     (errors.BuildFailed("orders", step="install", output="no\n"), "orders: install failed.\nno"),
     (errors.BuildFailed("orders", step="install", output=""), "orders: install failed."),
+    (
+        errors.DiskFull("write /x: no space left on device"),
+        (
+            "The container engine's disk is full: write /x: no space left on device. Free some of it "
+            "(workbench doctor --fix deletes what earlier builds left, docker system df tells what else "
+            "there is); the workbench goes on by itself."
+        ),
+    ),
+    (
+        errors.DiskFull("No space left on device", near="/run/x"),
+        (
+            "The disk of /run/x is full: No space left on device. Free some of it; the workbench goes on "
+            "by itself."
+        ),
+    ),
     (errors.ContainerRefused("no space"), "The container engine refused: no space"),
     (errors.InternalError("Odd."), "Odd. This is a bug in workbench: please report it."),
 ]

@@ -80,6 +80,7 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.ImageMissing: _SERVICE,
     errors.BuildFailed: _CONFLICT,  # as InvalidManifest
     errors.RuntimeMissing: _CONFLICT,  # likewise
+    errors.DiskFull: _SERVICE,
     errors.ContainerRefused: _SERVICE,
     errors.ContainerLost: _SERVICE,
     errors.StoreError: _SERVICE,

@@ -58,6 +58,7 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.ImageMissing: Exit.COULD_NOT,
     errors.RuntimeMissing: Exit.COULD_NOT,
     errors.BuildFailed: Exit.COULD_NOT,
+    errors.DiskFull: Exit.COULD_NOT,
     errors.ContainerRefused: Exit.COULD_NOT,
     errors.ContainerLost: Exit.COULD_NOT,
     errors.StoreError: Exit.COULD_NOT,

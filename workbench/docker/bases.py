@@ -27,7 +27,7 @@ from workbench.docker.progress import Progress, announced
 from workbench.docker.pulls import pull
 from workbench.docker.shared_work import SharedWork
 from workbench.docker.tools import run_tool, tool_output
-from workbench.errors import DriverError, EngineUnreachable, ImageMissing
+from workbench.errors import DiskFull, DriverError, EngineUnreachable, ImageMissing
 from workbench.model.function import Architecture
 from workbench.model.names import FunctionName
 from workbench.telemetry import Bus
@@ -152,6 +152,8 @@ class Bases:
                 first_answer_s=_REGISTRY_S,
                 timeouts=self._builder.timeouts,
             )
+        except DiskFull:
+            raise
         except DriverError as error:
             self._no_registry = True
             progress.text(f"No registry serves it: {error}")

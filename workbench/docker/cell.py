@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.docker.nobody import Nobody, nobody
+from workbench.docker.room import own_files
 from workbench.errors import ContainerLost
 from workbench.model.container import (
     ContainerSpec,
@@ -55,7 +56,8 @@ class DockerCell(Nobody):
 
     async def make(self) -> None:
         """See `ports.CellDriver.create_cell`."""
-        await asyncio.to_thread(_make_mount_points, self._task, self._spec)
+        with own_files():
+            await asyncio.to_thread(_make_mount_points, self._task, self._spec)
         whole = container_spec(self._spec)
         task = Mount(source=self._task, target=TASK_ROOT)
         spec = replace(whole, mounts=(task, *whole.mounts))
@@ -79,7 +81,8 @@ class DockerCell(Nobody):
             raise ContainerLost(f"{self._spec.name} is no more.")
         self._over = True
         code = next(mount.source for mount in spec.mounts if mount.target == TASK_ROOT)
-        await asyncio.to_thread(_link_files, code, self._task)
+        with own_files():
+            await asyncio.to_thread(_link_files, code, self._task)
         await container.become(spec)
         if not container.channel.alive:
             raise ContainerLost(f"The container of {spec.name} ended before it was used.")

@@ -13,7 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from workbench.clock import Clock
-from workbench.errors import ContainerRefused, DriverError, EngineUnreachable, ImageMissing
+from workbench.docker.room import tells_full
+from workbench.errors import (
+    ContainerRefused,
+    DiskFull,
+    DriverError,
+    EngineUnreachable,
+    ImageMissing,
+)
 
 if TYPE_CHECKING:
     import docker
@@ -129,7 +136,8 @@ def translated(work: Callable[[], T]) -> T:
     except docker.errors.ImageNotFound as error:
         raise ImageMissing(_detail(error), remedy="Run: workbench build") from error
     except docker.errors.APIError as error:
-        raise ContainerRefused(_detail(error)) from error
+        detail = _detail(error)
+        raise (DiskFull if tells_full(detail) else ContainerRefused)(detail) from error
     except docker.errors.DockerException as error:
         raise DriverError(f"The container engine's client failed: {error}") from error
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:

@@ -25,6 +25,7 @@ from workbench.docker.locked_folder import locked_folder
 from workbench.docker.namespaces import Holding, Joined, Namespaces
 from workbench.docker.network import ensure_network
 from workbench.docker.nobody import nobody
+from workbench.docker.room import own_files
 from workbench.docker.sweep import find_strays, remove_orphans
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
 from workbench.model.container import ContainerSpec, RuntimeStart
@@ -293,13 +294,14 @@ def _make_folder(folder: Path) -> None:
 
 @asynccontextmanager
 async def _listening(folder: Path, channel: Channel) -> AsyncIterator[None]:
-    """A socket that only the container will see, for exactly one connection."""
+    """A socket that only the container will see, for exactly one connection. Raises `DriverError`."""
     path = folder / "channel"
-    _make_folder(folder)
     taken = iter([channel])
-    server = await asyncio.get_running_loop().create_unix_server(
-        lambda: next(taken, None) or nobody(), str(path), start_serving=False
-    )
+    with own_files():
+        _make_folder(folder)
+        server = await asyncio.get_running_loop().create_unix_server(
+            lambda: next(taken, None) or nobody(), str(path), start_serving=False
+        )
     try:
         path.chmod(0o666)
         await server.start_serving()

@@ -22,7 +22,7 @@ from workbench.docker.host import BuildHost
 from workbench.docker.progress import announced
 from workbench.docker.pulls import pull
 from workbench.docker.shared_work import SharedWork, task_home
-from workbench.errors import DriverError, ImageMissing
+from workbench.errors import DiskFull, DriverError, ImageMissing
 from workbench.model.names import FunctionName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import Timeouts
@@ -180,6 +180,8 @@ class DockerImages:
                     first_answer_s=_REGISTRY_S,
                     timeouts=self.builder.timeouts,
                 )
+            except DiskFull:
+                raise
             except DriverError as error:
                 raise ImageMissing(
                     reference,

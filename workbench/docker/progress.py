@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from workbench.clock import Clock
-from workbench.errors import BuildFailed, WorkbenchError
+from workbench.docker.room import tells_full
+from workbench.errors import BuildFailed, DiskFull, DriverError, WorkbenchError
 from workbench.model.names import FunctionName
 from workbench.model.telemetry import BuildBroke, BuildFinished, BuildProgress, BuildStarted
 from workbench.model.terminal_text import plain, safe
@@ -63,11 +64,16 @@ class Progress:
         """No more output: what stands without a line end is a line too."""
         self.output(b"\n" if self._unended else b"")
 
-    def failure(self, why: str = "", *, step: str | None = None) -> BuildFailed:
-        """The error to raise: which step failed, and the tail of what was said."""
+    def failure(self, why: str = "", *, step: str | None = None) -> DriverError:
+        """The error to raise: which step failed, and the tail of what was said. `DiskFull` where that
+        says so, which is nobody's fault and passes.
+        """
         self.flush()
         if why and why not in self._tail:
             self._tail.append(plain(safe(why)).strip())
+        full = [line for line in self._tail if tells_full(line)]
+        if full:
+            return DiskFull(f"{self.subject}: {full[-1].strip()}")
         counted = f"step {self._step}/{self._steps}: {self.doing}" if self._steps else self.doing
         return BuildFailed(self.subject, step=step or counted, output=self.tail)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from workbench.docker.client import EngineClient
 from workbench.docker.progress import Progress
+from workbench.docker.room import tells_full
 from workbench.docker.streams import Item, follow
-from workbench.errors import DriverError
+from workbench.errors import DiskFull, DriverError
 from workbench.model.settings import Timeouts
 from workbench.model.terminal_text import safe
 
@@ -29,7 +30,7 @@ async def pull(
     """Pull an image; its id.
 
     first_answer_s: how long the registry may take to say anything at all. Raises `DriverError`
-    with the engine's own words. Cancellation: the engine gives the pull up.
+    with the engine's own words; `DiskFull` when it has no room for the image. Cancellation: the engine gives the pull up.
     """
     errors: list[str] = []
     heard = False
@@ -55,7 +56,7 @@ async def pull(
         waited_s = timeouts.pull_s if heard else first_answer_s
         raise DriverError(f"The registry did not answer within {waited_s:.0f} s.") from error
     if errors:
-        raise DriverError(errors[-1])
+        raise (DiskFull if tells_full(errors[-1]) else DriverError)(errors[-1])
     return str((await client.call(client.api.inspect_image, reference))["Id"])
 
 

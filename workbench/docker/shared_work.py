@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import field
 from typing import Any, Generic, TypeVar
 
+from workbench.docker.room import unwritten
 from workbench.errors import DriverError, WorkbenchError
 from workbench.values import dataclass
 
@@ -57,8 +58,8 @@ class SharedWork(Generic[T]):
     async def result(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `work` comes to; begun unless work of that key is in progress.
 
-        Raises the `WorkbenchError` that it raised. Cancellation: the work goes on for the others,
-        or is cancelled with the last one who waits.
+        Raises the `WorkbenchError` that it raised, or `DriverError` for an `OSError`. Cancellation: the
+        work goes on for the others, or is cancelled with the last one who waits.
         """
         piece = self._pieces.get(key)
         if piece is None:
@@ -84,6 +85,9 @@ class SharedWork(Generic[T]):
             piece.result.append(await work())
         except WorkbenchError as error:
             piece.error = error
+        except OSError as error:
+            piece.error = unwritten(error)
+            piece.error.__cause__ = error
         finally:
             if not piece.result and piece.error is None:
                 piece.error = DriverError("The work was stopped before it was done.")

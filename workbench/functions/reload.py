@@ -39,7 +39,9 @@ from workbench.values import dataclass
 MANIFEST = "function.toml"
 EVENTS = "events"
 AGAIN_S = 2.0
-"""Between attempts to take up an edit that something else than itself kept out."""
+"""Between attempts to take up an edit that something else than itself kept out; more after one that
+took long: an installation that a full disk broke is not begun every other second."""
+_AGAIN_FACTOR = 4
 
 
 class ProjectReader(Protocol):
@@ -246,13 +248,15 @@ class Reload:
     # --- taking up -----------------------------------------------------------------------------------------
 
     async def _take_function(self, entry: Entry, began_s: float) -> None:
+        tried_s = self._clock.monotonic()
         try:
             await self._update(entry, began_s)
         except WorkbenchError as error:
             told = entry.failure is not None and str(entry.failure) == str(error)
             entry.failure = error
             if _passing(error) and entry.version is not None:
-                entry.again_s = self._clock.monotonic() + AGAIN_S
+                now_s = self._clock.monotonic()
+                entry.again_s = now_s + max(AGAIN_S, _AGAIN_FACTOR * (now_s - tried_s))
                 self._stirred.set()
             if not told or entry.again_s is None:
                 self._bus.publish(

@@ -21,7 +21,7 @@ from workbench.engine.concurrency import Ledger
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
 from workbench.engine.surroundings import Surroundings
-from workbench.errors import BuildFailed
+from workbench.errors import DriverError
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
@@ -115,7 +115,7 @@ class Images:
     """One image; `fails` makes the next build fail."""
 
     def __init__(self) -> None:
-        self.fails: BuildFailed | None = None
+        self.fails: DriverError | None = None
 
     async def ensure(
         self,

@@ -14,7 +14,13 @@ import pytest
 from tests.integration.functions.stage import stage, write
 from tests.integration.store import disks
 from workbench.clock import SystemClock
-from workbench.errors import BuildFailed, FunctionNotFound, FunctionNotReady, ThrottledError
+from workbench.errors import (
+    BuildFailed,
+    DiskFull,
+    FunctionNotFound,
+    FunctionNotReady,
+    ThrottledError,
+)
 from workbench.functions.watch import watch
 from workbench.model.names import FunctionName
 from workbench.model.telemetry import CodeReloaded, EventsChanged, ProjectChanged, ReloadRejected
@@ -358,6 +364,24 @@ async def test_a_failed_build_keeps_the_last_good_version(
 
         assert "no such package" in rejected.problems[0].message
         assert await on.call() == b'"old"'
+
+
+async def test_a_build_that_a_full_disk_broke_is_tried_again_without_another_save(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    async with stage(project_folder, state_folder) as on:
+        await on.call()
+        on.images.fails = DiskFull("dependencies of orders: no space left on device")
+        (folder / "answer").write_text('"new"')
+        rejected = await on.hear(ReloadRejected)
+        served_while_full = await on.call()
+        on.images.fails = None
+        await on.hear(CodeReloaded)
+
+        assert "The container engine's disk is full" in rejected.problems[0].message
+        assert served_while_full == b'"old"'
+        assert await on.call() == b'"new"'
 
 
 async def test_a_function_that_was_never_sound_says_why_and_recovers(

@@ -12,12 +12,15 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path, *, size: str) -> Iterator[Path]:
-    """A file system of `size` (`2m`) at `folder`. Skips where it may not be mounted."""
+def small_disk(folder: Path, *, size: str, files: int | None = None) -> Iterator[Path]:
+    """A file system of `size` (`2m`) at `folder`, for so many `files` and folders. Skips where it may
+    not be mounted.
+    """
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={size}", "workbench-test", str(folder)]
+    folder.mkdir(exist_ok=True)
+    limits = f"size={size}" if files is None else f"size={size},nr_inodes={files}"
+    options = ["-t", "tmpfs", "-o", limits, "workbench-test", str(folder)]
     mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import LoopClock
 from workbench.docker.progress import LONGEST_LINE, TAIL_LINES, Progress, announced
-from workbench.errors import BuildFailed, EngineUnreachable
+from workbench.errors import BuildFailed, DiskFull, EngineUnreachable
 from workbench.model.telemetry import BuildBroke, BuildFinished, BuildProgress, BuildStarted
 from workbench.telemetry import Bus
 
@@ -76,6 +76,28 @@ async def test_failure_names_the_step_and_keeps_the_tail(clock: LoopClock) -> No
     assert error.output.splitlines()[-2:] == [f"line {TAIL_LINES + 4}", "exit status 2"]
     assert "forgotten" not in error.output
     assert last == BuildBroke(subject="image x", step=error.step, output=error.output)
+
+
+async def test_failure_for_want_of_room_says_whose_disk_is_full(clock: LoopClock) -> None:
+    bus = Bus()
+
+    async def failing_build() -> None:
+        async with announced(bus, clock, "image x") as progress:
+            progress.step(2, 3, "RUN make")
+            progress.text("tar: /lib/y: Cannot write: No space left on device")
+            progress.text("tar: Exiting with failure status")
+            raise progress.failure("exit status 2")
+
+    with bus.subscribe() as feed:
+        with pytest.raises(DiskFull) as caught:
+            await failing_build()
+        last = feed.take_nowait()[-1]
+
+    assert str(caught.value).startswith(
+        "The container engine's disk is full: image x: tar: /lib/y: Cannot write: No space left on "
+        "device. Free some of it (workbench doctor --fix"
+    )
+    assert last == BuildBroke(subject="image x", step="RUN make", output=str(caught.value))
 
 
 async def test_engine_that_goes_away_ends_the_announcement_too(clock: LoopClock) -> None:

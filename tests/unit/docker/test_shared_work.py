@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 import pytest
 
 from workbench.docker.shared_work import SharedWork, task_home
-from workbench.errors import DriverError
+from workbench.errors import DiskFull, DriverError
 
 pytestmark = pytest.mark.autojump
 
@@ -147,6 +148,36 @@ async def test_home_raises_what_its_body_raises_as_it_is() -> None:
     with pytest.raises(DriverError, match="no room"):
         async with task_home():
             raise DriverError("no room")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x/source"),
+            DiskFull,
+            (
+                "The disk of /x/source is full: No space left on device. Free some of it; the workbench "
+                "goes on by itself."
+            ),
+        ),
+        (
+            OSError(errno.EACCES, "Permission denied", "/x/source"),
+            DriverError,
+            "What containers are given could not be written at /x/source: Permission denied.",
+        ),
+    ],
+)
+async def test_files_that_cannot_be_written_are_no_bug(
+    error: OSError, kind: type[DriverError], sentence: str
+) -> None:
+    async with task_home() as tasks:
+        shared: SharedWork[str] = SharedWork(tasks)
+        with pytest.raises(kind) as caught:
+            await shared.result("a", Work(error))
+        assert await shared.result("a", Work()) == "done"
+
+    assert str(caught.value) == sentence
 
 
 async def test_leaving_home_gives_up_what_is_in_progress() -> None:
