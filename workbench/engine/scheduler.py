@@ -27,7 +27,7 @@ from workbench.model.invocation import Acceptance, Measurements, Outcome
 from workbench.model.names import EnvironmentId, FunctionName, RequestId, function_arn
 from workbench.model.runtime import Runtime
 from workbench.model.stem import cell_kind
-from workbench.model.telemetry import Accepted, Fault, MemoryShort, Report
+from workbench.model.telemetry import Accepted, Fault, MemoryShort, Report, Throttled
 from workbench.model.version import Image, Version
 
 JUST_ANSWERED_S = 1.0
@@ -284,6 +284,7 @@ class Scheduler:
             except ThrottledError as error:
                 reserved = error.reason == ThrottleReason.RESERVED
                 if not self._take_one_back(acceptance.function if reserved else None):
+                    self._with.bus.publish(Throttled(acceptance=acceptance, reason=error.reason))
                     raise
             else:
                 return

@@ -148,6 +148,16 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """An invocation was refused because too many ran."""
+
+    acceptance: Acceptance
+    """What it would have been."""
+    reason: str
+    """`ThrottledError.reason`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InitStart:
     """A runtime was started in an environment."""
 
@@ -258,6 +268,7 @@ Telemetry = (
     | BuildBroke
     | EnvironmentChanged
     | Accepted
+    | Throttled
     | InitStart
     | InitFailed
     | BackgroundFrozen

@@ -19,11 +19,12 @@ from typing import TypeVar
 from workbench.clock import Clock
 from workbench.errors import InvalidParameter, InvocationNotFound, StoreError
 from workbench.expression import expression
+from workbench.model.alarm import Traffic
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.invocation import InvocationRecord, LogEntry, RunSummary
-from workbench.model.names import FunctionName
+from workbench.model.names import FunctionName, Qualifier
 from workbench.model.settings import Retention
-from workbench.store import pruning, rows
+from workbench.store import pruning, rows, traffic
 from workbench.store.commits import Commits, watch_commits
 from workbench.store.database import Database, Work
 from workbench.store.instances import live_instances
@@ -96,6 +97,14 @@ class History:
         """
         return await self._read(partial(_logs, request_id=request_id))
 
+    async def traffic(
+        self, function: FunctionName, qualifier: Qualifier, *, since: datetime
+    ) -> dict[Qualifier, Traffic]:
+        """What each version did of the calls accepted since then that named `qualifier`."""
+        return await self._read(
+            partial(traffic.by_version, function=function, qualifier=qualifier, since=since)
+        )
+
     # --- logs as they come ------------------------------------------------------------------------
 
     async def position(self, function: FunctionName | None = None, *, back: int = 0) -> int:
@@ -149,6 +158,7 @@ class History:
                 break
             invocations += went[0]
             log_lines += went[1]
+        await self._database.write(partial(traffic.forget_throttles, before=cutoff))
         live = await asyncio.to_thread(live_instances, self._state)
         names = tuple(info.instance for info in live)
         await self._database.write(partial(pruning.forget_environments, live=names))

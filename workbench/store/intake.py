@@ -1,4 +1,5 @@
-"""What the history takes from the bus: log entries, and the newest state of each environment.
+"""What the history takes from the bus: log entries, the newest state of each environment, and how
+many calls were throttled.
 
 Invariant: entries leave in the order in which they were published, whoever takes them.
 """
@@ -7,21 +8,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.invocation import CUT, LogEntry, line_bytes, log_room
-from workbench.model.names import EnvironmentId
+from workbench.model.names import EnvironmentId, FunctionName, Qualifier
 from workbench.model.settings import Limits
-from workbench.model.telemetry import EnvironmentChanged, LogLine, Report, Start, Telemetry
+from workbench.model.telemetry import (
+    EnvironmentChanged,
+    LogLine,
+    Report,
+    Start,
+    Telemetry,
+    Throttled,
+)
 from workbench.telemetry import Feed
+from workbench.values import dataclass
 
 BATCH = 500
 """Values taken at once: sorting and writing them holds up the loop for about 1 ms."""
 
 
-KINDS: frozenset[type[Telemetry]] = frozenset({EnvironmentChanged, LogLine, Report, Start})
+KINDS: frozenset[type[Telemetry]] = frozenset(
+    {EnvironmentChanged, LogLine, Report, Start, Throttled}
+)
 """What its feed is of."""
+
+_ThrottleKey = tuple[FunctionName, Qualifier, Qualifier | None, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttles:
+    """Calls refused within a moment: a storm of them is one row, not ten thousand."""
+
+    at: datetime
+    """Of the last one."""
+    function: FunctionName
+    version: Qualifier
+    qualifier: Qualifier | None
+    """As the callers gave it."""
+    reason: str
+    count: int
 
 
 class Intake:
@@ -34,8 +62,9 @@ class Intake:
         """What is left, by request id, and by environment id for lines outside invocations."""
         self._entries: list[LogEntry] = []
         self._changed: dict[EnvironmentId, EnvironmentChanged] = {}
+        self._throttled: dict[_ThrottleKey, Throttles] = {}
         self.when_changed: Callable[[], None] | None = None
-        """Told that the state of an environment has changed, whoever sorted it in."""
+        """Told that there is something new besides entries, whoever sorted it in."""
 
     @property
     def backlog(self) -> int:
@@ -68,6 +97,39 @@ class Intake:
         for snapshot in snapshots:
             self._changed.setdefault(snapshot.environment_id, EnvironmentChanged.of(snapshot))
 
+    def take_throttled(self) -> tuple[Throttles, ...]:
+        """The calls that were throttled."""
+        throttled, self._throttled = self._throttled, {}
+        return tuple(throttled.values())
+
+    def put_back_throttled(self, throttled: tuple[Throttles, ...]) -> None:
+        """They could not be written."""
+        for each in throttled:
+            self._count(each)
+
+    def _count(self, more: Throttles) -> None:
+        key = (more.function, more.version, more.qualifier, more.reason)
+        before = self._throttled.get(key)
+        if before is not None:
+            at = max(before.at, more.at)
+            more = replace(more, at=at, count=before.count + more.count)
+        self._throttled[key] = more
+
+    def _note_throttled(self, value: Throttled) -> None:
+        refused = value.acceptance
+        self._count(
+            Throttles(
+                at=refused.accepted_at,
+                function=refused.function,
+                version=refused.version,
+                qualifier=refused.target.qualifier,
+                reason=value.reason,
+                count=1,
+            )
+        )
+        if self.when_changed is not None:
+            self.when_changed()
+
     def _sort(self, values: list[Telemetry]) -> None:
         for value in values:
             if isinstance(value, LogLine):
@@ -78,6 +140,8 @@ class Intake:
                     self.when_changed()
                 if value.state is EnvironmentState.STOPPED:
                     self._room_bytes.pop(value.environment_id, None)
+            elif isinstance(value, Throttled):
+                self._note_throttled(value)
             elif isinstance(value, Start):
                 self._room_bytes.pop(value.environment_id, None)
             elif isinstance(value, Report):
