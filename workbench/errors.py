@@ -10,6 +10,9 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ ConstraintViolated     a value breaks a constraint of Lambda's API model
     │  ├─ InvalidRequestContent  a payload is not JSON
     │  ├─ RequestTooLarge        a payload is larger than Lambda takes
+    │  ├─ CodeTooLarge           code is larger, unpacked, than Lambda takes
+    │  │  └─ ZipTooLarge            or packed
+    │  ├─ InvalidArchive         an uploaded zip file is broken or unsafe
     │  ├─ UnknownOperation       nothing at the endpoint answers to that method and path
     │  └─ AccessDenied           refused for who asks, not for what is asked
     ├─ NotFoundError         what was asked for does not exist
@@ -44,6 +47,7 @@ that the workbench could not do its job, or that the request was wrong::
     ├─ SealingError          sealed variables could not be used
     │  ├─ KeyMissing              the key they were sealed with is not here
     │  └─ KeyDenied               it is another one, may not be used, or what it sealed is damaged
+    ├─ CodeDamaged           kept code is not any more what it was
     ├─ ProtocolError         a runtime broke the Runtime API
     └─ InternalError         our bug
 
@@ -53,10 +57,13 @@ statuses and exit codes in one table each; a test fails when a class has no row 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _LISTED = 20
 """Names that a sentence can hold."""
+_LARGEST = 5
+"""Files likewise."""
 
 
 class WorkbenchError(Exception):
@@ -118,6 +125,60 @@ class RequestTooLarge(RequestError):
             f"Request must be smaller than {limit_bytes} bytes for the {operation} operation"
         )
         self.limit_bytes = limit_bytes
+
+
+class CodeTooLarge(RequestError):
+    """Code, unpacked and with its layers, is larger than Lambda takes.
+
+    sizes: of its files, by path, in bytes; the largest are told. taken_bytes: of the layers.
+    Source: recorded text, which ours goes on from.
+    """
+
+    def __init__(self, *, limit_bytes: int, sizes: Mapping[str, int], taken_bytes: int = 0) -> None:
+        layers = f", {taken_bytes} of them in layers" if taken_bytes else ""
+        super().__init__(
+            f"Unzipped size must be smaller than {limit_bytes} bytes. It has "
+            f"{sum(sizes.values()) + taken_bytes}{layers}.{_largest(sizes)}"
+        )
+        self.limit_bytes = limit_bytes
+
+
+class ZipTooLarge(CodeTooLarge):
+    """The zip file of some code is larger than Lambda takes. sizes: of the files in it, unpacked.
+
+    found_bytes: how large it is; `None`: it was not finished.
+    Source: recorded text, which ours goes on from.
+    """
+
+    def __init__(
+        self, *, limit_bytes: int, sizes: Mapping[str, int] | None = None, found_bytes: int | None
+    ) -> None:
+        found = "" if found_bytes is None else f" It has {found_bytes}."
+        Exception.__init__(
+            self,
+            f"Zipped size must be smaller than {limit_bytes} bytes.{found}{_largest(sizes or {})}",
+        )
+        self.limit_bytes = limit_bytes
+
+
+def _largest(sizes: Mapping[str, int]) -> str:
+    """The few files that matter, as a sentence that begins with a space; nothing without any."""
+    largest = sorted(sizes.items(), key=lambda each: (-each[1], each[0]))[:_LARGEST]
+    listed = ", ".join(f"{path!r} ({size / 1_000_000:.1f} MB)" for path, size in largest)
+    return f" The largest files: {listed}." if listed else ""
+
+
+class InvalidArchive(RequestError):
+    """An uploaded zip file is broken, or holds what must not be unpacked. `reason` is a sentence that
+    names the entry. Source: recorded text, which ours goes on from.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "Could not unzip uploaded file. Please check your file, then try to upload again. "
+            f"{reason}"
+        )
+        self.reason = reason
 
 
 class UnknownOperation(RequestError):
@@ -454,6 +515,24 @@ class KeyDenied(SealingError):
     def __init__(self, message: str, *, path: Path | None = None) -> None:
         super().__init__(message)
         self.path = path
+
+
+class CodeDamaged(WorkbenchError):
+    """Kept code is not what it was when it was taken, and no sound zip of it is left.
+
+    `broken` are sentences about its files or its zip; `tree` is where it stands.
+    """
+
+    def __init__(self, digest: str, *, tree: Path, broken: Sequence[str]) -> None:
+        listed = "; ".join(broken[:_LARGEST])
+        more = f"; and {len(broken) - _LARGEST} more" if len(broken) > _LARGEST else ""
+        super().__init__(
+            f"The kept code {digest[:12]} is damaged and cannot be restored: {listed}{more}. Delete "
+            f"{tree}, and take or publish the same code again."
+        )
+        self.digest = digest
+        self.tree = tree
+        self.broken = tuple(broken)
 
 
 class ProtocolError(WorkbenchError):

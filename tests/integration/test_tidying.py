@@ -19,14 +19,15 @@ from workbench.functions.code import CodeStore
 from workbench.model.settings import EngineKind
 
 LONG_AGO = (1.0, 1.0)
+OLD_TREE = "0" * 64
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project that was worked on: installed dependencies, old and new, and old code."""
-    for place in ("dependencies/old", "dependencies/new", "code/old", "code/files"):
+    for place in ("dependencies/old", "dependencies/new", f"code/{OLD_TREE}", "code/files"):
         (tmp_path / ".workbench" / place).mkdir(parents=True)
-    for old in ("dependencies/old", "code/old"):
+    for old in ("dependencies/old", f"code/{OLD_TREE}"):
         os.utime(tmp_path / ".workbench" / old, LONG_AGO)
     return tmp_path
 

@@ -56,6 +56,9 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.InvalidRequestContent: Fault(400, "InvalidRequestContentException", BodyShape.USER),
     # The code on the wire; the API model calls it RequestTooLargeException.
     errors.RequestTooLarge: Fault(413, "RequestEntityTooLargeException", BodyShape.BARE_CAPITAL),
+    errors.CodeTooLarge: _INVALID_PARAMETER,
+    errors.ZipTooLarge: Fault(413, "RequestEntityTooLargeException", BodyShape.BARE_CAPITAL),
+    errors.InvalidArchive: _INVALID_PARAMETER,
     errors.UnknownOperation: Fault(404, "UnknownOperationException", BodyShape.BARE),
     errors.AccessDenied: Fault(403, "AccessDeniedException", BodyShape.BARE_CAPITAL),
     errors.NotFoundError: _NOT_FOUND,
@@ -92,6 +95,7 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.SealingError: _KEY_DENIED,
     errors.KeyMissing: Fault(502, "KMSNotFoundException", BodyShape.USER_CAPITAL),
     errors.KeyDenied: _KEY_DENIED,
+    errors.CodeDamaged: _SERVICE,
     errors.ProtocolError: _SERVICE,
     errors.InternalError: _SERVICE,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -19,15 +20,26 @@ DEPENDENCIES_KEPT = timedelta(days=30)
 TRASH_KEPT = timedelta(days=30)
 
 
-async def tidy(state: Path, *, code: CodeStore, events: EventFiles, clock: Clock) -> None:
+async def tidy(
+    state: Path,
+    *,
+    code: CodeStore,
+    events: EventFiles,
+    clock: Clock,
+    code_in_use: Collection[str] = (),
+) -> None:
     """Empty the trash of what is old; delete code and dependencies that nobody has asked for in a
     while, when no other workbench of this project can be running from them.
+
+    code_in_use: digests of code that is kept however old, because versions or layers are of it.
     """
     now = clock.now()
     await asyncio.to_thread(events.empty_trash, before=now - TRASH_KEPT)
     if len(await asyncio.to_thread(live_instances, state)) > 1:
         return
-    await code.prune(unused_for_s=CODE_KEPT.total_seconds(), now_s=now.timestamp())
+    await code.prune(
+        unused_for_s=CODE_KEPT.total_seconds(), now_s=now.timestamp(), keep=code_in_use
+    )
     unused_since_s = (now - DEPENDENCIES_KEPT).timestamp()
     await asyncio.to_thread(delete_unused, state / "dependencies", unused_since_s)
 

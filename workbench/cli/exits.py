@@ -36,6 +36,9 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.ConstraintViolated: Exit.BAD_REQUEST,
     errors.InvalidRequestContent: Exit.BAD_REQUEST,
     errors.RequestTooLarge: Exit.BAD_REQUEST,
+    errors.CodeTooLarge: Exit.BAD_REQUEST,
+    errors.ZipTooLarge: Exit.BAD_REQUEST,
+    errors.InvalidArchive: Exit.BAD_REQUEST,
     errors.UnknownOperation: Exit.BAD_REQUEST,
     errors.AccessDenied: Exit.BAD_REQUEST,
     errors.NotFoundError: Exit.BAD_REQUEST,
@@ -70,6 +73,7 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.SealingError: Exit.COULD_NOT,
     errors.KeyMissing: Exit.COULD_NOT,
     errors.KeyDenied: Exit.COULD_NOT,
+    errors.CodeDamaged: Exit.COULD_NOT,
     errors.ProtocolError: Exit.COULD_NOT,
     errors.InternalError: Exit.COULD_NOT,
 }

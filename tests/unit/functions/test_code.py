@@ -211,7 +211,7 @@ async def test_prune_keeps_what_is_new_and_shared(store: CodeStore, folder: Path
     (folder / "app.py").write_text("new\n")
     new = await take(store, folder)
 
-    removed = await store.prune(unused_for_s=10, now_s=5000)
+    removed = await store.prune(unused_for_s=10, now_s=5000, keep=())
 
     assert removed == 1
     assert not old.folder.exists()
@@ -222,7 +222,7 @@ async def test_prune_keeps_what_is_new_and_shared(store: CodeStore, folder: Path
 async def test_taking_again_after_a_prune_restores_the_tree(store: CodeStore, folder: Path) -> None:
     old = await take(store, folder)
     os.utime(old.folder, (1000, 1000))
-    await store.prune(unused_for_s=10, now_s=5000)
+    await store.prune(unused_for_s=10, now_s=5000, keep=())
 
     assert contents(await take(store, folder))["pkg/util.py"] == b"X = 1\n"
 
