@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.fakes.driver import Behaviour, FakeDriver
 from tests.fakes.runtime import Event, FakeRuntime, died
 from tests.fakes.versions import a_runtime
+from workbench.assembly.keys import key_care
 from workbench.clock import SystemClock
 from workbench.config.events import EventFiles
 from workbench.config.scaffold import create_function
@@ -29,6 +30,7 @@ from workbench.facade.environments import Environments
 from workbench.facade.events import Events
 from workbench.facade.instances import Instances
 from workbench.facade.invocations import Invocations
+from workbench.facade.keys import SealingKeys
 from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
@@ -282,6 +284,7 @@ async def fake_house(
             ),
             instances=Instances(own=store.instance, state=state, clock=clock),
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),
+            keys=SealingKeys(lambda: key_care(state)),
             bus=bus,
         )
         async with asyncio.TaskGroup() as tasks:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench.assembly.checkup import examine, mend, provide_engine
 from workbench.assembly.engines import open_engine
+from workbench.assembly.keys import key_care
 from workbench.assembly.site import Site
 from workbench.assembly.tidying import tidy
 from workbench.clock import SystemClock
@@ -27,6 +28,7 @@ from workbench.facade.environments import Environments
 from workbench.facade.events import Events
 from workbench.facade.instances import Instances
 from workbench.facade.invocations import Invocations
+from workbench.facade.keys import SealingKeys
 from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
@@ -137,6 +139,7 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
             mend=lambda fixes, say: mend(site, fixes, say),
             provide_engine=lambda say: provide_engine(site, say),
         ),
+        keys=SealingKeys(lambda: key_care(site.state)),
         bus=site.bus,
     )
     return _Rooms(workbench=workbench, keeper=keeper, reload=reload, code=code, events=events)

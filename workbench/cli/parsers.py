@@ -321,6 +321,28 @@ def _care_commands(commands: Commands) -> None:
         "--brief", action="store_true", help="only what is not well; nothing when all is"
     )
 
+    keys = commands.add(
+        "keys",
+        "Keys that variables of published versions are sealed with: list, make, rotate, remove.",
+        examples=("keys ls", "keys rotate", "keys new acme", "keys rm acme"),
+    )
+    keys.add_argument(
+        "verb",
+        metavar="{ls,new,rotate,rm}",
+        choices=("ls", "new", "rotate", "rm"),
+        nargs="?",
+        default="ls",
+        help="what to do (default: ls)",
+    )
+    keys.add_argument(
+        "name", metavar="NAME", nargs="?", help="which key; rotate takes `default` without one"
+    )
+    keys.add_argument(
+        "--gone",
+        action="store_true",
+        help="with rotate and rm: projects whose folder is gone need no key any more",
+    )
+
     commands.add(
         "down",
         "Stop every workbench that runs on this project and remove its containers.",

@@ -17,6 +17,7 @@ from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.event import EventFile
 from workbench.model.function import Function, Problem
 from workbench.model.invocation import InitSplit, InvocationRecord, LogEntry, Outcome, RunSummary
+from workbench.model.keys import KeyInfo, Rotation
 from workbench.model.report import megabytes
 
 
@@ -264,3 +265,27 @@ def _refuse_constant(name: str) -> Any:
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse_constant)
 """NaN is text: what is printed must be JSON."""
+
+
+def key(info: KeyInfo) -> dict[str, Any]:
+    """One key of `keys ls --json`."""
+    return {
+        "name": info.name,
+        "path": info.path,
+        "generations": info.generations,
+        "sealed": info.sealed,
+        "places": info.places,
+        "problem": info.problem,
+    }
+
+
+def rotation(done: Rotation) -> dict[str, Any]:
+    """What `keys rotate --json` prints."""
+    return {
+        "name": done.name,
+        "generation": done.generation,
+        "resealed": done.resealed,
+        "unreadable": done.unreadable,
+        "kept": done.kept,
+        "places": done.places,
+    }

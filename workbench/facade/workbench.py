@@ -13,6 +13,7 @@ from workbench.facade.environments import Environments
 from workbench.facade.events import Events
 from workbench.facade.instances import Instances
 from workbench.facade.invocations import Invocations
+from workbench.facade.keys import SealingKeys
 from workbench.model.settings import Settings
 from workbench.model.telemetry import Telemetry
 from workbench.telemetry import Bus, Feed
@@ -40,6 +41,7 @@ class Workbench:
     concurrency: Concurrency
     instances: Instances
     doctor: Doctor
+    keys: SealingKeys
     bus: Bus
 
     @property

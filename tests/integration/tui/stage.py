@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.fakes.driver import Behaviour, FakeDriver
 from tests.fakes.runtime import Event, FakeRuntime
+from workbench.assembly.keys import key_care
 from workbench.clock import Clock, SystemClock
 from workbench.config.discovery import ProjectReader
 from workbench.config.events import EventFiles
@@ -32,6 +33,7 @@ from workbench.facade.environments import Environments
 from workbench.facade.events import Events
 from workbench.facade.instances import Instances
 from workbench.facade.invocations import Invocations
+from workbench.facade.keys import SealingKeys
 from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
@@ -312,6 +314,7 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             ),
             instances=Instances(own=store.instance, state=state, clock=wall),
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),
+            keys=SealingKeys(lambda: key_care(state)),
             bus=bus,
         )
         made = Scene(

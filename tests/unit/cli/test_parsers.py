@@ -30,6 +30,7 @@ COMMANDS = {
     "init",
     "build",
     "doctor",
+    "keys",
     "down",
 }
 

@@ -24,13 +24,18 @@ def to_json(configuration: FunctionConfiguration) -> str:
 
 def from_json(text: str) -> FunctionConfiguration:
     """The inverse, without variables. Raises `StoreError`."""
-    values: dict[str, Any] = json.loads(text)
-    _refuse_unknown(values, FunctionConfiguration)
-    if "architecture" in values:
-        values["architecture"] = Architecture(values["architecture"])
-    if "layers" in values:
-        values["layers"] = tuple(values["layers"])
-    return FunctionConfiguration(**values)
+    try:
+        values: dict[str, Any] = json.loads(text)
+        _refuse_unknown(values, FunctionConfiguration)
+        if "architecture" in values:
+            values["architecture"] = Architecture(values["architecture"])
+        if "layers" in values:
+            values["layers"] = tuple(values["layers"])
+        return FunctionConfiguration(**values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(
+            "What is kept of a published version's configuration is damaged."
+        ) from error
 
 
 def variables_to_bytes(variables: tuple[Variable, ...]) -> bytes:
@@ -43,9 +48,13 @@ def variables_to_bytes(variables: tuple[Variable, ...]) -> bytes:
 def variables_from_bytes(plain: bytes) -> tuple[Variable, ...]:
     """The inverse. Raises `StoreError`."""
     found = []
-    for values in json.loads(plain):
-        _refuse_unknown(values, Variable)
-        found.append(Variable(**{**values, "overrides": tuple(values.get("overrides", ()))}))
+    try:
+        for values in json.loads(plain):
+            _refuse_unknown(values, Variable)
+            found.append(Variable(**{**values, "overrides": tuple(values.get("overrides", ()))}))
+    except (ValueError, TypeError, AttributeError):
+        # not `from` it: that would carry the text
+        raise StoreError("What is kept of a published version's variables is damaged.") from None
     return tuple(found)
 
 

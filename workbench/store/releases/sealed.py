@@ -1,0 +1,53 @@
+"""The sealed variables of published versions, as keys are rotated and removed for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench.store.releases.database import ReleaseDatabase
+from workbench.store.rotation import SealedValue
+
+
+def sealed_about(function: str, revision_id: str) -> str:
+    """What the variables of a version are sealed about. Not its number: that is not known yet when
+    they are sealed.
+    """
+    return f"{function} {revision_id}"
+
+
+class SealedVariables:
+    """What is sealed in a project's releases; `HoldsSealed`. Blocks for the disk. Raises `StoreError`."""
+
+    def __init__(self, database: ReleaseDatabase) -> None:
+        self._database = database
+
+    def all_sealed(self) -> Iterable[SealedValue]:
+        """Of every version, deleted ones that may come back among them."""
+        found = self._database.read_now(
+            lambda connection: connection.execute(
+                "SELECT function, number, revision_id, variables FROM versions"
+                " ORDER BY function, number"
+            ).fetchall()
+        )
+        return [
+            SealedValue(
+                id=f"{function}:{number}",
+                about=sealed_about(function, revision),
+                sealed=sealed,
+            )
+            for function, number, revision, sealed in found
+        ]
+
+    def replace_sealed(self, id: str, old: bytes, new: bytes) -> bool:  # noqa: A002 - as stated
+        """Only the sealed form: what the version is does not change, nor its revision."""
+        function, _, number = id.rpartition(":")
+        return self._database.write_now(
+            lambda connection: (
+                connection.execute(
+                    "UPDATE versions SET variables = ?"
+                    " WHERE function = ? AND number = ? AND variables = ?",
+                    (new, function, int(number), old),
+                ).rowcount
+                == 1
+            )
+        )
