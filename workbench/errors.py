@@ -14,10 +14,12 @@ that the workbench could not do its job, or that the request was wrong::
     │  │  └─ ZipTooLarge            or packed
     │  ├─ InvalidArchive         an uploaded zip file is broken or unsafe
     │  ├─ UnknownOperation       nothing at the endpoint answers to that method and path
+    │  ├─ HookReportRefused      a deployment's hook reports what nobody asked it
     │  └─ AccessDenied           refused for who asks, not for what is asked
     ├─ NotFoundError         what was asked for does not exist
     │  ├─ FunctionNotFound
     │  ├─ AliasNotFound
+    │  ├─ DeploymentNotFound
     │  ├─ EventNotFound
     │  ├─ InvocationNotFound
     │  ├─ RuntimeNotFound
@@ -26,6 +28,7 @@ that the workbench could not do its job, or that the request was wrong::
     ├─ ConflictError         it exists already, or is not in a state that allows this
     │  ├─ AlreadyExists
     │  │  └─ AliasExists
+    │  ├─ DeploymentRunning      it moves the traffic of that alias
     │  ├─ PreconditionFailed     it was changed since the caller looked
     │  ├─ FunctionNotReady
     │  └─ KeyInUse
@@ -190,6 +193,14 @@ class UnknownOperation(RequestError):
         self.path = path
 
 
+class HookReportRefused(RequestError):
+    """A deployment's hook reports what nobody asked it. `code` is CodeDeploy's name for why."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class AccessDenied(RequestError):
     """Refused for who asks, not for what is asked."""
 
@@ -232,6 +243,16 @@ class AliasNotFound(NotFoundError):
         super().__init__(f"{function} has no alias named {alias}. {have}")
         self.function = function
         self.alias = alias
+
+
+class DeploymentNotFound(NotFoundError):
+    """There is no deployment of that id."""
+
+    def __init__(self, deployment: str) -> None:
+        super().__init__(
+            f"There is no deployment {deployment}. `workbench deployments` lists those there are."
+        )
+        self.deployment = deployment
 
 
 class EventNotFound(NotFoundError):
@@ -301,6 +322,17 @@ class PreconditionFailed(ConflictError):
             "The Revision Id provided does not match the latest Revision Id. Call the "
             "GetFunction/GetAlias API to retrieve the latest Revision Id"
         )
+
+
+class DeploymentRunning(ConflictError):
+    """A deployment is moving the traffic of that alias."""
+
+    def __init__(self, deployment: str, *, function: str, alias: str) -> None:
+        super().__init__(
+            f"Deployment {deployment} of {function}:{alias} is running. Stop it first: "
+            f"`workbench deploy stop {deployment}`."
+        )
+        self.deployment = deployment
 
 
 class FunctionNotReady(ConflictError):

@@ -81,7 +81,7 @@ class LifecycleEvent:
 
     name: EventName
     status: EventStatus = EventStatus.PENDING
-    hook: FunctionName | None = None
+    hook: str | None = None
     execution_id: str | None = None
     """What the hook reports under; with every hook."""
     reported: EventStatus | None = None
@@ -140,8 +140,10 @@ class DeploymentPlan:
     version: Qualifier
     """Where the traffic shall go: a number."""
     strategy: Strategy
-    before_hook: FunctionName | None = None
-    after_hook: FunctionName | None = None
+    before_hook: str | None = None
+    """The function that decides before any traffic moves: `NAME` or `NAME:QUALIFIER`."""
+    after_hook: str | None = None
+    """And after all of it has."""
     alarms: tuple[Alarm, ...] = ()
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workbench.model.environment import EnvironmentSnapshot, EnvironmentState
 from workbench.model.function import Problem
 from workbench.model.invocation import Acceptance, InvocationRecord, LogEntry
 from workbench.model.names import EnvironmentId, FunctionName, RequestId
 from workbench.values import dataclass
+
+if TYPE_CHECKING:
+    from workbench.model.deployment import Deployment, Move  # the screen does without it at first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +225,15 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentChanged:
+    """A deployment that is driven from here took a step."""
+
+    deployment: Deployment
+    """As it is after it."""
+    move: Move
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryShort:
     """Environments wait to be started until others go. Told once, until none waits any more."""
 
@@ -275,6 +288,7 @@ Telemetry = (
     | Start
     | LogLine
     | Report
+    | DeploymentChanged
     | MemoryShort
     | Swept
     | Fault

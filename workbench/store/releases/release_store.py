@@ -21,7 +21,7 @@ from workbench.model.release import (
     PublishedVersion,
     new_revision,
 )
-from workbench.store.releases import aliases, changes, versions
+from workbench.store.releases import aliases, changes, deployments, versions
 from workbench.store.releases.changes import Undoing
 from workbench.store.releases.database import ReleaseDatabase
 from workbench.store.releases.versions import KEPT_DELETED, References
@@ -32,6 +32,7 @@ UNDOINGS: Mapping[ChangeKind, Undoing] = {
     ChangeKind.CREATE_ALIAS: aliases.undo_create,
     ChangeKind.UPDATE_ALIAS: aliases.undo_update,
     ChangeKind.DELETE_ALIAS: aliases.undo_delete,
+    ChangeKind.SHIFT: deployments.undo_shift,
 }
 """How each kind of change is taken back."""
 
