@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One more than there are processors, because tests of containers wait a lot; not more than eight.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n < 7 ? n + 1 : 8 )))
 
-.PHONY: run test check lint types layers unit bench soak lock clean
+.PHONY: run test check lint types layers unit bench soak outages lock clean
 
 run: $(VENV)/.installed-run
 	@$(BIN)/workbench start --project sample_functions
@@ -36,6 +36,10 @@ bench: $(VENV)/.installed-dev
 soak: $(VENV)/.installed-dev
 	@$(BIN)/workbench doctor --fix --brief --project sample_functions
 	@$(BIN)/python -m tests.e2e.soaking
+
+outages: $(VENV)/.installed-dev
+	@$(BIN)/workbench doctor --fix --brief --project sample_functions
+	@$(BIN)/python -m tests.e2e.outages
 
 # The pinned environments. `run` has what the workbench needs, `dev` what its tests need too.
 $(VENV)/.installed-%: requirements/%.txt pyproject.toml scripts/setup

@@ -87,6 +87,12 @@ class PrivateEngine:
             os.kill(int(number.read_text()), signal.SIGKILL)
         number.unlink(missing_ok=True)
 
+    def stop(self) -> None:
+        """As `systemctl stop` does. It ends its containers first."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+
     def pause(self) -> None:
         """It is there, and does nothing."""
         assert self._process is not None

@@ -79,6 +79,8 @@ class Served:
     project: Project
     address: str = ""
     there: asyncio.Event = field(default_factory=asyncio.Event)
+    said: str = ""
+    """All that it had written to stderr when it ended."""
     _serving: AbstractContextManager[tuple[subprocess.Popen[bytes], str]] | None = None
     _process: subprocess.Popen[bytes] | None = None
 
@@ -102,7 +104,7 @@ class Served:
         assert self._process is not None
         assert self._serving is not None
         self._process.send_signal(number)
-        self._process.communicate(timeout=60)
+        self.said += self._process.communicate(timeout=60)[1].decode()
         self._serving.__exit__(None, None, None)
         return self._process.returncode
 

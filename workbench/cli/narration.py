@@ -37,6 +37,7 @@ from workbench.model.telemetry import (
 from workbench.telemetry import Feed
 
 NO_ISOLATION = "No isolation: functions run as plain local processes, not in containers."
+ENGINE_BACK = "The container engine answers."
 
 _LAG_S = 0.03
 """Between batches: nobody reads faster, and invocations served meanwhile are not held up by it."""
@@ -122,6 +123,8 @@ class Narrator:
         self._output = output
         self._builds: Builds = BuildLines(output)
         self._isolation_told = False
+        self._missing: str | None = None
+        """Why there is no engine, as told; each attempt to get it back announces it again."""
 
     async def run(self, clock: Clock) -> None:
         """Tell everything as it comes, a batch at a time, until cancelled or the feed is closed."""
@@ -174,8 +177,14 @@ class Narrator:
             if not status.isolated and not self._isolation_told:
                 self._builds.say(NO_ISOLATION)
                 self._isolation_told = True
+            elif self._missing is not None:
+                self._builds.say(ENGINE_BACK)
+            self._missing = None
         elif status.cause is not None:
-            self._builds.say(" ".join(filter(None, (status.cause, status.remedy))))
+            missing = " ".join(filter(None, (status.cause, status.remedy)))
+            if missing != self._missing:
+                self._builds.say(missing)
+            self._missing = missing
 
 
 @asynccontextmanager

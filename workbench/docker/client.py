@@ -34,6 +34,10 @@ PATIENCE_S = 5.0
 """A call that takes longer is a reason to ask whether the engine answers at all."""
 ANSWER_S = 10.0
 """For the least that can be asked."""
+CONNECT_S = 30
+"""For the first answer: the call may be what starts the engine (systemd's socket activation)."""
+SILENT_S = 60
+"""A call of which nothing is heard for so long has failed."""
 
 
 class EngineClient:
@@ -160,10 +164,12 @@ def _connect() -> docker.APIClient:
 
     _try_socket()
     try:
-        api = docker.APIClient(**kwargs_from_env(), version="auto", timeout=60)
-        api.ping()
+        api = docker.APIClient(
+            **kwargs_from_env(), version="auto", timeout=CONNECT_S
+        )  # asks for it
     except docker.errors.DockerException as error:
         raise _unreachable(str(error)) from error
+    api.timeout = SILENT_S
     return api
 
 
@@ -200,6 +206,12 @@ def _unreachable(text: str) -> EngineUnreachable:
         return EngineUnreachable(
             cause=f"The container engine at {where} does not answer: it is not running.",
             remedy="Run: workbench doctor --fix, or start the Docker service.",
+        )
+    if "timed out" in text:
+        return EngineUnreachable(
+            cause=f"The container engine at {where} is there, but does not answer: nothing came in "
+            f"{CONNECT_S} s.",
+            remedy="Let it go on if it was paused, else start it again; the workbench goes on by itself.",
         )
     return EngineUnreachable(
         cause=f"The container engine at {where} could not be reached: {text}.",

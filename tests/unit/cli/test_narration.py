@@ -184,3 +184,22 @@ async def test_everything_is_told_before_the_narration_ends(clock: LoopClock) ->
     await narrator.run(clock)
 
     assert stderr.text.splitlines() == [str(number) for number in range(1000)]
+
+
+def test_an_engine_that_is_gone_is_told_once_and_so_is_its_return() -> None:
+    def gone(cause: str) -> EngineChanged:
+        return EngineChanged(
+            status=EngineStatus(ready=False, cause=cause, remedy="Start it again.")
+        )
+
+    back = EngineChanged(
+        status=EngineStatus(ready=True, kind="docker", version="20.10", isolated=True)
+    )
+    first, then = gone("It went away."), gone("It does not answer.")
+
+    assert tell(back, first, then, then, then, back, back, first) == (
+        "It went away. Start it again.\n"
+        "It does not answer. Start it again.\n"
+        "The container engine answers.\n"
+        "It went away. Start it again.\n"
+    )
