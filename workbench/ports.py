@@ -274,6 +274,13 @@ class ImageStore(Protocol):
         """
         ...
 
+    async def pinned(self, image: Image, runtime: Runtime, *, subject: str) -> Image:
+        """The very image that a published version was made with, whatever its name means by now.
+
+        Nothing is built. Raises `ImageMissing` when it is gone; `subject` is the version.
+        """
+        ...
+
 
 class DependencyStore(Protocol):
     """What a function's requirements.txt or package.json become."""

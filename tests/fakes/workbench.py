@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.driver import Behaviour, FakeDriver
+from tests.fakes.releases import KeepsImages, a_repository
 from tests.fakes.runtime import Event, FakeRuntime, died
 from tests.fakes.versions import a_runtime
 from workbench.assembly.keys import key_care
+from workbench.assembly.releases import make_releases
 from workbench.clock import SystemClock
 from workbench.config.events import EventFiles
 from workbench.config.scaffold import create_function
@@ -109,7 +111,7 @@ _ACTS = {
 }
 
 
-class OneImage:
+class OneImage(KeepsImages):
     """Every runtime's image is there; `fails` is raised instead."""
 
     def __init__(self) -> None:
@@ -251,7 +253,8 @@ async def fake_house(
 
         registry = Registry(files.read())
         keeper = EngineKeeper(open_engine, bus=bus, clock=clock)
-        preparation = Preparation(keeper=keeper, code=CodeStore(state / "code"), runtimes=runtimes)
+        code = CodeStore(state / "code")
+        preparation = Preparation(keeper=keeper, code=code, runtimes=runtimes)
         reload = Reload(
             registry=registry,
             preparation=preparation,
@@ -262,7 +265,21 @@ async def fake_house(
             clock=clock,
             timeouts=settings.timeouts,
         )
-        invoker = Invoker(reload=reload, keeper=keeper, clock=clock, settings=settings)
+        releases = make_releases(
+            a_repository(state, code, clock),
+            registry=registry,
+            preparation=preparation,
+            keeper=keeper,
+            read_function=files.read_function,
+            clock=clock,
+        )
+        invoker = Invoker(
+            reload=reload,
+            published=releases.published,
+            keeper=keeper,
+            clock=clock,
+            settings=settings,
+        )
         workbench = Workbench(
             settings=settings,
             catalog=Catalog(registry=registry, runtimes=runtimes, create=create_function),
@@ -285,6 +302,7 @@ async def fake_house(
             instances=Instances(own=store.instance, state=state, clock=clock),
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),
             keys=SealingKeys(lambda: key_care(state)),
+            releases=releases,
             bus=bus,
         )
         async with asyncio.TaskGroup() as tasks:

@@ -18,7 +18,7 @@ from workbench.api.callers import check_caller
 from workbench.api.faults import refused
 from workbench.clock import Clock, SystemClock
 from workbench.errors import InternalError, InvalidParameter, RequestTooLarge, WorkbenchError
-from workbench.facade.invocations import Run
+from workbench.facade.invocations import Run, Waiting
 from workbench.facade.workbench import Workbench
 from workbench.http_connection import Connection, Exchange, field, fields
 from workbench.model.invocation import InvokeRequest, Origin
@@ -151,18 +151,18 @@ class Endpoint:
             self._answer(exchange, wire.dry_run(request_id=_new_request_id()))
             return
         run = self._workbench.invocations.invoke_nowait(asked)
-        if run is not None:
+        if not isinstance(run, Waiting):
             self._follow(exchange, run, log_tail=call.log_tail)
             return
         assert self._tasks is not None, "connections are served while it is open"
-        task = self._tasks.create_task(self._invoke(exchange, asked, log_tail=call.log_tail))
+        task = self._tasks.create_task(self._invoke(exchange, run, log_tail=call.log_tail))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
-    async def _invoke(self, exchange: Exchange, asked: InvokeRequest, *, log_tail: bool) -> None:
+    async def _invoke(self, exchange: Exchange, waiting: Waiting, *, log_tail: bool) -> None:
         """The function has to be made ready first."""
         try:
-            run = await self._workbench.invocations.invoke(asked)
+            run = await waiting.begin()
         except Exception as error:  # noqa: BLE001 - the top of a supervised child
             self._refuse(exchange, error, None)
         else:

@@ -194,18 +194,27 @@ class _SupervisedImages:
         functions: tuple[FunctionName, ...] = (),
     ) -> Image:
         """See `ports.ImageStore`."""
-        from workbench.docker.supervisor import ensure_supervisor
-
         made = await self._images.ensure(
             runtime, image=image, architecture=architecture, functions=functions
         )
+        await self._supervise()
+        return made
+
+    async def pinned(self, image: Image, runtime: Runtime, *, subject: str) -> Image:
+        """See `ports.ImageStore`."""
+        found = await self._images.pinned(image, runtime, subject=subject)
+        await self._supervise()
+        return found
+
+    async def _supervise(self) -> None:
+        from workbench.docker.supervisor import ensure_supervisor
+
         async with self._making:
             if not self._there:
                 await ensure_supervisor(
                     self._images, cache=self._cache, architecture=self._architecture
                 )
                 self._there = True
-        return made
 
 
 def _makes_ahead(site: Site) -> bool:

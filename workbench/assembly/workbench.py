@@ -10,13 +10,14 @@ from pathlib import Path
 from workbench.assembly.checkup import examine, mend, provide_engine
 from workbench.assembly.engines import open_engine
 from workbench.assembly.keys import key_care
+from workbench.assembly.releases import make_releases
 from workbench.assembly.site import Site
 from workbench.assembly.tidying import tidy
 from workbench.clock import SystemClock
 from workbench.config.capacity import budget_mb
 from workbench.config.discovery import ProjectReader
 from workbench.config.events import EventFiles
-from workbench.config.locations import state_folder
+from workbench.config.locations import keys_folder, state_folder
 from workbench.config.runtimes import load_runtimes, runtimes_folder
 from workbench.config.scaffold import create_function
 from workbench.config.settings import Overrides
@@ -36,9 +37,12 @@ from workbench.functions.keeper import EngineKeeper
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
+from workbench.functions.repository import Repository
 from workbench.functions.watch import watch
 from workbench.store.instances import InstanceKind
 from workbench.store.opening import open_store
+from workbench.store.releases.release_store import ReleaseStore
+from workbench.store.sealing import Keys
 from workbench.telemetry import Bus
 from workbench.values import dataclass
 
@@ -102,6 +106,19 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
     registry = Registry(reader.files.project)
     keeper = EngineKeeper(lambda: open_engine(site), bus=site.bus, clock=site.clock, held=held)
     preparation = Preparation(keeper=keeper, code=code, runtimes=site.runtimes)
+    releases = make_releases(
+        Repository(
+            store=ReleaseStore(site.state, clock=site.clock),
+            code=code,
+            keys=lambda: Keys(keys_folder(), place=site.state),
+            state=site.state,
+        ),
+        registry=registry,
+        preparation=preparation,
+        keeper=keeper,
+        read_function=reader.read_function,
+        clock=site.clock,
+    )
     reload = Reload(
         registry=registry,
         preparation=preparation,
@@ -113,7 +130,13 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
         timeouts=site.settings.timeouts,
     )
     history = site.store.history
-    invoker = Invoker(reload=reload, keeper=keeper, clock=site.clock, settings=site.settings)
+    invoker = Invoker(
+        reload=reload,
+        published=releases.published,
+        keeper=keeper,
+        clock=site.clock,
+        settings=site.settings,
+    )
     workbench = Workbench(
         settings=site.settings,
         catalog=Catalog(registry=registry, runtimes=site.runtimes, create=create_function),
@@ -140,6 +163,7 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
             provide_engine=lambda say: provide_engine(site, say),
         ),
         keys=SealingKeys(lambda: key_care(site.state)),
+        releases=releases,
         bus=site.bus,
     )
     return _Rooms(workbench=workbench, keeper=keeper, reload=reload, code=code, events=events)
@@ -152,7 +176,13 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
     async with asyncio.TaskGroup() as outer:
         recording = outer.create_task(site.store.run(), name="store")
         tidying = outer.create_task(
-            tidy(site.state, code=rooms.code, events=rooms.events, clock=site.clock),
+            tidy(
+                site.state,
+                code=rooms.code,
+                events=rooms.events,
+                releases=rooms.workbench.releases.repository.store,
+                clock=site.clock,
+            ),
             name="tidying",
         )
         try:
@@ -167,6 +197,7 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
                         keeping.cancel()
         finally:
             tidying.cancel()
+            rooms.workbench.releases.repository.store.close()
             recording.cancel()
     if failure is not None:
         raise failure

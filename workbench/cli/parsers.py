@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.cli.release_parsers import add_release_commands
+
 ENGINES = ("docker", "process", "auto")
 
 _Parser = argparse.ArgumentParser
@@ -75,8 +77,10 @@ def make_parser() -> _Parser:
     add_common(parser, default=None)
     parser.set_defaults(module=None)
     commands = Commands(parser)
-    for add in (_run_commands, _look_commands, _hand_commands, _make_commands, _care_commands):
+    for add in (_run_commands, _look_commands, _hand_commands, _make_commands):
         add(commands)
+    add_release_commands(commands)
+    _care_commands(commands)
     return parser
 
 

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from workbench.clock import Clock
@@ -90,6 +91,22 @@ class DockerImages:
             )
             self._known[key] = known
         return known
+
+    async def pinned(self, image: Image, runtime: Runtime, *, subject: str) -> Image:
+        """See `ports.ImageStore`. Under its name while that means it, so that containers which stand
+        ready for others of the same image serve too; else by its id.
+        """
+        del runtime
+        identity = f"sha256:{image.digest}"
+        for reference in dict.fromkeys((image.reference, identity)):
+            found = await self.builder.find(reference)
+            if found is not None and only_digest(found) == image.digest:
+                return replace(image, reference=reference)
+        raise ImageMissing(
+            image.reference,
+            remedy=f"{subject} was published with it ({identity[:19]}), and it has been removed from "
+            "the container engine since. Load it again, or publish anew.",
+        )
 
     async def find(self, runtime: Runtime, architecture: str) -> Image | None:
         """The runtime's image if it is here already; nothing is built."""

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from workbench.engine.run import Run
 from workbench.errors import InvocationNotFound
-from workbench.functions.invoker import Invoker
+from workbench.functions.invoker import Invoker, Waiting
 from workbench.functions.keeper import EngineKeeper
 from workbench.model.invocation import InvocationRecord, InvokeRequest, LogEntry, RunSummary
 from workbench.model.names import FunctionName, RequestId
 from workbench.store.history import History
 from workbench.values import dataclass
 
-__all__ = ["FinishedRun", "Invocations", "Run"]
+__all__ = ["FinishedRun", "Invocations", "Run", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,10 @@ class Invocations:
         """
         return await self._invoker.invoke(request)
 
-    def invoke_nowait(self, request: InvokeRequest) -> Run | None:
-        """The same; `None`, and nothing accepted, when it would have to wait. Raises as `invoke`."""
+    def invoke_nowait(self, request: InvokeRequest) -> Run | Waiting:
+        """The same without waiting, and with nothing accepted where it would have to. Raises as
+        `invoke`.
+        """
         return self._invoker.invoke_nowait(request)
 
     async def finish(self, request: InvokeRequest) -> FinishedRun:

@@ -14,13 +14,17 @@ from workbench.facade.events import Events
 from workbench.facade.instances import Instances
 from workbench.facade.invocations import Invocations
 from workbench.facade.keys import SealingKeys
+from workbench.facade.releases import Releases
 from workbench.model.settings import Settings
 from workbench.model.telemetry import Telemetry
 from workbench.telemetry import Bus, Feed
 from workbench.values import dataclass
 
 if TYPE_CHECKING:
+    from workbench.facade.aliases import Aliases
+    from workbench.facade.changes import Changes
     from workbench.facade.replay import Replay
+    from workbench.facade.versions import Versions
 from workbench.facade.tuning import Tuning
 from workbench.facade.upkeep import Upkeep
 
@@ -42,7 +46,23 @@ class Workbench:
     instances: Instances
     doctor: Doctor
     keys: SealingKeys
+    releases: Releases
     bus: Bus
+
+    @property
+    def versions(self) -> Versions:
+        """Published versions."""
+        return self.releases.versions
+
+    @property
+    def aliases(self) -> Aliases:
+        """Names for versions."""
+        return self.releases.aliases
+
+    @property
+    def changes(self) -> Changes:
+        """What was published, moved and deleted, and taking it back."""
+        return self.releases.changes
 
     @property
     def replay(self) -> Replay:

@@ -4,56 +4,79 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
 from workbench.clock import Clock
 from workbench.engine.run import Run
 from workbench.errors import (
     AccessDenied,
-    FunctionNotFound,
     InvalidRequestContent,
     NotFoundError,
     RequestTooLarge,
 )
 from workbench.functions.keeper import EngineKeeper, OpenEngine
+from workbench.functions.published import Published
 from workbench.functions.reload import Reload
 from workbench.model.invocation import Acceptance, InvokeRequest
-from workbench.model.names import LATEST, RequestId, Target
+from workbench.model.names import LATEST, Qualifier, RequestId, Target
 from workbench.model.settings import Settings
 from workbench.model.version import Version, with_memory
+from workbench.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An invocation whose version has to be made ready first; nothing is accepted yet."""
+
+    begin: Callable[[], Awaitable[Run]]
+    """Makes it ready and accepts the invocation. Raises as `Invoker.invoke`."""
 
 
 class Invoker:
     """Checks a request, finds its version, and hands it to the scheduler."""
 
     def __init__(
-        self, *, reload: Reload, keeper: EngineKeeper, clock: Clock, settings: Settings
+        self,
+        *,
+        reload: Reload,
+        published: Published,
+        keeper: EngineKeeper,
+        clock: Clock,
+        settings: Settings,
     ) -> None:
         self._reload = reload
+        self._published = published
         self._keeper = keeper
         self._clock = clock
         self._settings = settings
 
     async def invoke(self, request: InvokeRequest) -> Run:
-        """Accept an invocation. Waits only when the function has to be made ready first.
+        """Accept an invocation. Waits only when the version has to be made ready first.
 
         Raises `RequestError`, `FunctionNotFound`, `FunctionNotReady`, `DriverError`,
-        `ThrottledError`. Cancellation: nothing was accepted.
+        `ThrottledError`, `SealingError`. Cancellation: nothing was accepted.
         """
         run = self.invoke_nowait(request)
-        if run is not None:
-            return run
-        name = request.target.name
-        version = self._reload.current_nowait(name) or await self._reload.current(name)
-        engine = self._keeper.engine or await self._keeper.ready()
-        return self._accept(engine, version, request)
+        return await run.begin() if isinstance(run, Waiting) else run
 
-    def invoke_nowait(self, request: InvokeRequest) -> Run | None:
-        """The same; `None`, and nothing accepted, when it would have to wait."""
-        version = self._checked(request)
+    def invoke_nowait(self, request: InvokeRequest) -> Run | Waiting:
+        """The same without waiting. Which of an alias's versions it gets is decided by then."""
+        executed = self._executed(request.target)
+        version = self._checked(request, executed)
         engine = self._keeper.engine
         if version is None or engine is None:
-            return None
+            return Waiting(partial(self._make_ready, request, executed))
+        return self._accept(engine, version, request)
+
+    async def _make_ready(self, request: InvokeRequest, executed: Qualifier) -> Run:
+        name = request.target.name
+        if executed == LATEST:
+            version = self._reload.current_nowait(name) or await self._reload.current(name)
+        else:
+            version = await self._published.ready(name, executed)
+        engine = self._keeper.engine or await self._keeper.ready()
         return self._accept(engine, version, request)
 
     def _accept(self, engine: OpenEngine, version: Version, request: InvokeRequest) -> Run:
@@ -70,12 +93,15 @@ class Invoker:
 
     def check(self, request: InvokeRequest) -> None:
         """Everything that can be refused before anything is started. Raises as `invoke`."""
-        self._checked(request)
+        self._checked(request, self._executed(request.target))
 
-    def _checked(self, request: InvokeRequest) -> Version | None:
+    def _checked(self, request: InvokeRequest, executed: Qualifier) -> Version | None:
         """The version it gets, if nothing has to be waited for. Raises as `check`."""
-        self._check_target(request.target)
-        version = self._reload.current_nowait(request.target.name)  # raises when there is none
+        name = request.target.name
+        if executed == LATEST:
+            version = self._reload.current_nowait(name)  # raises when there is none
+        else:
+            version = self._published.ready_nowait(name, executed)
         limit = self._settings.limits.request_bytes
         if len(request.payload) > limit:
             raise RequestTooLarge(limit_bytes=limit, operation="InvokeFunction")
@@ -83,7 +109,8 @@ class Invoker:
             check_json(request.payload)
         return version
 
-    def _check_target(self, target: Target) -> None:
+    def _executed(self, target: Target) -> Qualifier:
+        """What the target means for this one call. Raises as `check`."""
         if target.region not in (None, self._settings.region):
             raise NotFoundError(
                 f"Functions from '{target.region}' are not reachable in this region "
@@ -93,8 +120,9 @@ class Invoker:
             raise AccessDenied(
                 f"This workbench is account {self._settings.account}, not {target.account}."
             )
-        if target.qualifier not in (None, LATEST):
-            raise FunctionNotFound(target.name, qualifier=target.qualifier)
+        if target.qualifier is None:
+            return LATEST
+        return self._published.resolve(target.name, target.qualifier)
 
     def _acceptance(self, request: InvokeRequest, version: Version, now: datetime) -> Acceptance:
         configuration = version.configuration

@@ -27,7 +27,7 @@ class Preparation:
     ) -> None:
         self._keeper = keeper
         self._code = code
-        self._runtimes = runtimes
+        self.runtimes = runtimes
 
     async def prepare(self, function: Function) -> Version:
         """The version that `function` means now; builds what it needs.
@@ -106,9 +106,9 @@ class Preparation:
         engine.scheduler.stand_by(configuration, runtime, image)
 
     def _runtime(self, name: RuntimeName) -> Runtime:
-        runtime = self._runtimes.get(name)
+        runtime = self.runtimes.get(name)
         if runtime is None:
-            raise RuntimeNotFound(name, known=tuple(sorted(self._runtimes)))
+            raise RuntimeNotFound(name, known=tuple(sorted(self.runtimes)))
         return runtime
 
 

@@ -52,6 +52,13 @@ class ProcessImages:
             self._found[runtime.name] = program
         return Image(reference=runtime.name, digest=_digest(program))
 
+    async def pinned(self, image: Image, runtime: Runtime, *, subject: str) -> Image:
+        """See `ports.ImageStore`. The interpreter of that name: there is no keeping an older one."""
+        del image
+        return await self.ensure(
+            runtime, image=None, architecture="", functions=(FunctionName(subject),)
+        )
+
     def program(self, image: str) -> Program:
         """How what `ensure` answered with is started. Raises `ImageMissing`."""
         program = self._found.get(RuntimeName(image))

@@ -14,7 +14,7 @@ from tests.fakes.workbench import a_function, fake_house
 from tests.integration.api.site import ARN, Site, a_client, error_of, site
 from workbench.api.server import Endpoint
 from workbench.errors import BuildFailed, EngineUnreachable
-from workbench.facade.invocations import Invocations, Run
+from workbench.facade.invocations import Invocations, Run, Waiting
 from workbench.model.invocation import InvokeRequest, OutcomeKind
 from workbench.model.settings import Limits, Settings
 from workbench.model.telemetry import Accepted, Fault
@@ -158,7 +158,7 @@ async def test_a_runtime_that_never_starts_is_an_outcome(tmp_path: Path) -> None
 class Mistaken:
     """Invocations with a bug in them."""
 
-    def invoke_nowait(self, _: InvokeRequest) -> Run | None:
+    def invoke_nowait(self, _: InvokeRequest) -> Run | Waiting:
         raise KeyError("surprise")
 
 

@@ -6,7 +6,8 @@ scheduler, Runtime API. Only the containers are fakes, and they run what is in t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import TypeVar
 
 from tests.fakes.driver import Behaviour, FakeContainer, FakeDriver
 from tests.fakes.journal import RecordingJournal
+from tests.fakes.releases import KeepsImages, a_repository
 from tests.fakes.runtime import FakeRuntime
 from tests.fakes.versions import a_runtime
+from workbench.assembly.releases import make_releases
 from workbench.clock import SystemClock
 from workbench.engine.concurrency import Ledger
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
 from workbench.engine.surroundings import Surroundings
 from workbench.errors import DriverError
+from workbench.facade.releases import Releases
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
@@ -111,7 +115,7 @@ REQUIREMENTS = DependencyRule(
 )
 
 
-class Images:
+class Images(KeepsImages):
     """One image; `fails` makes the next build fail."""
 
     def __init__(self) -> None:
@@ -167,6 +171,7 @@ class Stage:
     images: Images
     feed: Feed
     scheduler: Scheduler
+    releases: Releases
     heard: list[Telemetry] = field(default_factory=list)
 
     async def call(self, name: str = "orders", payload: bytes = b"{}") -> bytes:
@@ -199,8 +204,10 @@ def write(root: Path, name: str, answer: str, *, manifest: str = "30") -> Path:
 
 
 @asynccontextmanager
-async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
-    """All of it, running."""
+async def stage(
+    root: Path, state: Path, *, roll: Iterator[float] | None = None
+) -> AsyncIterator[Stage]:
+    """All of it, running. roll: what decides which of an alias's versions a call gets."""
     clock, bus, settings = SystemClock(), Bus(), Settings()
     driver = FakeDriver(clock, Behaviour(programs=(answer_from_folder,)))
     images = Images()
@@ -231,9 +238,10 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
     reader = FolderReader(root)
     registry = Registry(reader.read())
     keeper = EngineKeeper(open_engine, bus=bus, clock=clock)
+    code = CodeStore(state / "code")
     preparation = Preparation(
         keeper=keeper,
-        code=CodeStore(state / "code"),
+        code=code,
         runtimes={RuntimeName("python3.13"): replace(a_runtime(), dependencies=REQUIREMENTS)},
     )
     reload = Reload(
@@ -246,7 +254,18 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
         clock=clock,
         timeouts=settings.timeouts,
     )
-    invoker = Invoker(reload=reload, keeper=keeper, clock=clock, settings=settings)
+    releases = make_releases(
+        a_repository(state, code, clock),
+        registry=registry,
+        preparation=preparation,
+        keeper=keeper,
+        read_function=reader.read_function,
+        clock=clock,
+        roll=random.random if roll is None else roll.__next__,
+    )
+    invoker = Invoker(
+        reload=reload, published=releases.published, keeper=keeper, clock=clock, settings=settings
+    )
     with bus.subscribe() as feed:
         async with asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(keeper.run())
@@ -262,6 +281,7 @@ async def stage(root: Path, state: Path) -> AsyncIterator[Stage]:
                         images=images,
                         feed=feed,
                         scheduler=engine.scheduler,
+                        releases=releases,
                     )
                 finally:
                     keeping.cancel()

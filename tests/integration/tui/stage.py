@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from tests.fakes.driver import Behaviour, FakeDriver
+from tests.fakes.releases import KeepsImages, a_repository
 from tests.fakes.runtime import Event, FakeRuntime
 from workbench.assembly.keys import key_care
+from workbench.assembly.releases import make_releases
 from workbench.clock import Clock, SystemClock
 from workbench.config.discovery import ProjectReader
 from workbench.config.events import EventFiles
@@ -105,7 +107,7 @@ class EngineClock(WallClock):
                 asyncio.get_running_loop().call_soon(action)
 
 
-class Images:
+class Images(KeepsImages):
     """Every image is there, unless builds are staged: `steps` are said, then `gate` is waited for.
 
     As with the real one, who asks for an image that is being built waits for that build.
@@ -289,12 +291,26 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             clock=wall,
             timeouts=settings.timeouts,
         )
+        releases = make_releases(
+            a_repository(state, CodeStore(state / "code"), wall),
+            registry=registry,
+            preparation=preparation,
+            keeper=keeper,
+            read_function=reader.read_function,
+            clock=wall,
+        )
         workbench = Workbench(
             settings=settings,
             catalog=Catalog(registry=registry, runtimes=runtimes, create=create_function),
             events=Events(registry=registry, files=EventFiles(root, state / "trash")),
             invocations=Invocations(
-                invoker=Invoker(reload=reload, keeper=keeper, clock=wall, settings=settings),
+                invoker=Invoker(
+                    reload=reload,
+                    published=releases.published,
+                    keeper=keeper,
+                    clock=wall,
+                    settings=settings,
+                ),
                 keeper=keeper,
                 history=store.history,
             ),
@@ -315,6 +331,7 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             instances=Instances(own=store.instance, state=state, clock=wall),
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),
             keys=SealingKeys(lambda: key_care(state)),
+            releases=releases,
             bus=bus,
         )
         made = Scene(

@@ -29,6 +29,11 @@ COMMANDS = {
     "recycle",
     "init",
     "build",
+    "publish",
+    "versions",
+    "alias",
+    "undo",
+    "changes",
     "doctor",
     "keys",
     "down",
@@ -116,6 +121,11 @@ def test_without_options_nothing_is_overridden() -> None:
         ["logs", "-n", "-1"],
         ["logs", "-f", "--request", "3f2a1b7c"],
         ["events", "f", "--show", "a", "--rm", "b"],
+        ["alias", "move", "f:live"],
+        ["alias", "update", "f:live", "--weight", "8"],
+        ["alias", "update", "f:live", "--weight", "8=much"],
+        ["alias", "update", "f:live", "--weight", "8=0.1", "--no-weight"],
+        ["versions", "f", "--show", "1", "--rm", "2"],
     ],
 )
 def test_a_wrong_command_line_ends_with_2_and_says_why(

@@ -199,7 +199,7 @@ def test_what_cannot_be_set_is_on_purpose() -> None:
             2,
             (
                 'Unknown key "name" in [defaults]; allowed: architecture, description, environment, '
-                "ephemeral_storage_mb, freeze, handler, image, keep_alive_s, layers, memory_mb, "
+                "ephemeral_storage_mb, freeze, handler, image, keep_alive_s, kms_key, layers, memory_mb, "
                 "reserved_concurrency, runtime, timeout_s."
             ),
         ),

@@ -84,11 +84,20 @@ class ReleaseStore:
         """Those of a function, or all; oldest first."""
         return await self.database.read(lambda connection: versions.all_of(connection, function))
 
-    async def publish(
+    async def newest_number(self, function: FunctionName) -> int:
+        """The number of the newest version; 0: there is none."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            found = versions.newest(connection, function)
+            return 0 if found is None else found.number
+
+        return await self.database.read(work)
+
+    def publish_now(
         self, version: PublishedVersion, *, same: Callable[[PublishedVersion], bool]
     ) -> tuple[PublishedVersion, bool]:
         """Add a version under the next number, unless the newest is the `same`; which it is then,
-        and whether it is new. Two at once are served one after the other.
+        and whether it is new. Two at once are served one after the other. Blocks for the disk.
         """
 
         def work(connection: sqlite3.Connection) -> tuple[PublishedVersion, bool]:
@@ -97,7 +106,7 @@ class ReleaseStore:
                 return newest, False
             return versions.insert(connection, version), True
 
-        return await self.database.write(work)
+        return self.database.write_now(work)
 
     async def delete_version(self, function: FunctionName, number: int) -> None:
         """Raises `FunctionNotFound`, and `ConflictError` while an alias leads to it."""

@@ -1,0 +1,106 @@
+"""`workbench alias`: names for versions."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from workbench.cli import release_values
+from workbench.cli.exits import Exit
+from workbench.cli.output import Output
+from workbench.cli.project import opened
+from workbench.cli.render import Column, Row, print_table
+from workbench.errors import InvalidParameter
+from workbench.facade.workbench import Workbench
+from workbench.model.names import FunctionName, Qualifier, target
+from workbench.model.release import Alias
+
+_COLUMNS = (
+    Column(title="alias"),
+    Column(title="version", right=True),
+    Column(title="and"),
+    Column(title="description", fold=True),
+)
+
+
+async def run(arguments: Namespace, output: Output) -> int:
+    """One verb each."""
+    asked = target(arguments.target)
+    async with opened(arguments, engine=False) as workbench:
+        if arguments.verb == "ls":
+            return await _list(workbench, asked.name, output)
+        if asked.qualifier is None:
+            raise InvalidParameter(
+                f"{arguments.target} names no alias: use FUNCTION:ALIAS.",
+                parameter="FUNCTION:ALIAS",
+            )
+        match arguments.verb:
+            case "rm":
+                there = await workbench.aliases.delete(asked.name, asked.qualifier)
+                output.say(
+                    f"{asked}: deleted. To take it back: workbench undo"
+                    if there
+                    else f"{asked}: there was none."
+                )
+                return Exit.SUCCESS
+            case "create":
+                alias = await _create(workbench, asked.name, asked.qualifier, arguments)
+            case "update":
+                alias = await _update(workbench, asked.name, asked.qualifier, arguments)
+            case _:
+                alias = await workbench.aliases.get(asked.name, asked.qualifier)
+    _print(alias, output)
+    return Exit.SUCCESS
+
+
+async def _create(
+    workbench: Workbench, function: FunctionName, name: Qualifier, arguments: Namespace
+) -> Alias:
+    if arguments.version is None:
+        raise InvalidParameter(
+            f"Say which version {function}:{name} leads to: a number or $LATEST.",
+            parameter="VERSION",
+        )
+    return await workbench.aliases.create(
+        function,
+        name,
+        Qualifier(arguments.version),
+        description=arguments.description or "",
+        weights=None if arguments.weight is None else dict([arguments.weight]),
+    )
+
+
+async def _update(
+    workbench: Workbench, function: FunctionName, name: Qualifier, arguments: Namespace
+) -> Alias:
+    weights = None if arguments.weight is None else dict([arguments.weight])
+    return await workbench.aliases.update(
+        function,
+        name,
+        version=None if arguments.version is None else Qualifier(arguments.version),
+        description=arguments.description,
+        weights={} if arguments.no_weight else weights,
+        revision_id=arguments.revision_id,
+    )
+
+
+async def _list(workbench: Workbench, function: FunctionName, output: Output) -> int:
+    aliases = await workbench.aliases.all(function)
+    if output.json:
+        output.object([release_values.alias(each) for each in aliases])
+    elif aliases:
+        print_table(output, _COLUMNS, (_row(each) for each in aliases))
+    else:
+        output.say(f"{function} has no aliases yet.")
+    return Exit.SUCCESS
+
+
+def _print(alias: Alias, output: Output) -> None:
+    if output.json:
+        output.object(release_values.alias(alias))
+        return
+    print_table(output, _COLUMNS, (_row(alias),))
+
+
+def _row(alias: Alias) -> Row:
+    also = "-" if alias.additional is None else f"{alias.weight:.1%} to {alias.additional}"
+    return [alias.name, alias.version, also, alias.description]

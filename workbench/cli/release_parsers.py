@@ -1,0 +1,114 @@
+"""The command line of releases: versions, aliases, and taking changes back. As quick to import as
+`parsers`, which has the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workbench.cli.parsers import Commands
+
+_FUNCTION = "a function's name"
+_ALIAS_VERBS = ("ls", "show", "create", "update", "rm")
+
+
+def add_release_commands(commands: Commands) -> None:
+    """All of them."""
+    _publishing(commands)
+    _aliases(commands)
+    _taking_back(commands)
+
+
+def _publishing(commands: Commands) -> None:
+    publish = commands.add(
+        "publish",
+        "Make a version: what the function is now, for good. Unchanged it stays the newest one.",
+        examples=("publish orders", "publish orders --description 'first release' --json"),
+    )
+    publish.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+    publish.add_argument(
+        "--description", metavar="TEXT", help="what it is, in place of the function's own"
+    )
+    publish.add_argument(
+        "--code-sha256", metavar="SHA256", help="refuse unless the code has this CodeSha256"
+    )
+    publish.add_argument(
+        "--revision-id", metavar="ID", help="refuse unless $LATEST has this revision"
+    )
+    versions = commands.add(
+        "versions",
+        "List a function's versions; or do one thing with one of them.",
+        examples=("versions orders", "versions orders --show 3", "versions orders --rm 2"),
+    )
+    versions.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+    what = versions.add_mutually_exclusive_group()
+    what.add_argument("--show", metavar="VERSION", help="all that is known of one")
+    what.add_argument("--rm", metavar="VERSION", help="delete one that no alias leads to")
+
+
+def _aliases(commands: Commands) -> None:
+    alias = commands.add(
+        "alias",
+        "Names for versions, and how their traffic is shared out: list, show, make, move, remove.",
+        examples=(
+            "alias ls orders",
+            "alias create orders:live 7",
+            "alias update orders:live --weight 8=0.1",
+            "alias update orders:live 8 --no-weight",
+            "alias show orders:live",
+            "alias rm orders:live",
+        ),
+    )
+    alias.add_argument(
+        "verb", metavar="{ls,show,create,update,rm}", choices=_ALIAS_VERBS, help="what to do"
+    )
+    alias.add_argument(
+        "target",
+        metavar="FUNCTION[:ALIAS]",
+        help="a function's name and an alias of it; ls takes the function alone",
+    )
+    alias.add_argument(
+        "version", metavar="VERSION", nargs="?", help="where it leads: a number or $LATEST"
+    )
+    shares = alias.add_mutually_exclusive_group()
+    shares.add_argument(
+        "--weight",
+        metavar="VERSION=SHARE",
+        type=_weight,
+        help="a second version, and its share of the calls: 0 to 1",
+    )
+    shares.add_argument(
+        "--no-weight", action="store_true", help="no second version any more", dest="no_weight"
+    )
+    alias.add_argument("--description", metavar="TEXT", help="what it is for")
+    alias.add_argument(
+        "--revision-id", metavar="ID", help="with update: refuse unless it has this revision"
+    )
+
+
+def _taking_back(commands: Commands) -> None:
+    commands.add(
+        "undo",
+        "Take back the last change: a version, a move of an alias, a deletion.",
+        examples=("undo",),
+    )
+    changes = commands.add(
+        "changes",
+        "List what was published, moved and deleted, the newest first.",
+        examples=("changes", "changes -n 100 --json"),
+    )
+    changes.add_argument(
+        "-n", "--limit", metavar="N", type=int, default=50, help="how many (default: 50)"
+    )
+
+
+def _weight(text: str) -> tuple[str, float]:
+    version, _, share = text.partition("=")
+    if not version or not share:
+        raise argparse.ArgumentTypeError(f"{text} is not VERSION=SHARE, such as 8=0.1")
+    try:
+        return version, float(share)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{share} is no share: use 0 to 1") from None

@@ -1,0 +1,67 @@
+"""Releases as JSON on stdout, with the names that Lambda's API has for them, in our own case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.facade.versions import Latest
+from workbench.model.release import Alias, Change, PublishedVersion
+
+
+def version(each: PublishedVersion, *, aliases: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A published version, without its variables."""
+    return {
+        "function": each.function,
+        "version": str(each.number),
+        "description": each.description,
+        "published_at": each.published_at.isoformat(),
+        "revision_id": each.revision_id,
+        "code_sha256": each.package.sha256,
+        "code_size": each.package.zip_bytes,
+        "unzipped_bytes": each.package.unzipped_bytes,
+        "runtime": each.configuration.runtime,
+        "handler": each.configuration.handler,
+        "memory_mb": each.configuration.memory_mb,
+        "timeout_s": each.configuration.timeout_s,
+        "image": each.image.digest,
+        "layers": [layer.stated for layer in each.layers],
+        "aliases": list(aliases),
+    }
+
+
+def latest(each: Latest) -> dict[str, Any]:
+    """`$LATEST` as it would be published now."""
+    return {
+        "function": each.version.name,
+        "version": each.version.version,
+        "revision_id": each.revision_id,
+        "code_sha256": each.package.sha256,
+        "code_size": each.package.zip_bytes,
+        "unzipped_bytes": each.package.unzipped_bytes,
+    }
+
+
+def alias(each: Alias) -> dict[str, Any]:
+    """An alias; the weights as Lambda writes them."""
+    weights = {} if each.additional is None else {each.additional: each.weight}
+    return {
+        "function": each.function,
+        "name": each.name,
+        "version": each.version,
+        "additional_version_weights": weights,
+        "description": each.description,
+        "revision_id": each.revision_id,
+    }
+
+
+def change(each: Change) -> dict[str, Any]:
+    """An entry of the journal of changes."""
+    undone = each.undone_at
+    return {
+        "number": each.number,
+        "at": each.at.isoformat(),
+        "kind": str(each.kind),
+        "subject": each.subject,
+        "summary": each.summary,
+        "undone_at": None if undone is None else undone.isoformat(),
+    }

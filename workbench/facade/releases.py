@@ -1,0 +1,53 @@
+"""What is published, by subject. Each is made when it is asked for: the first paint does without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workbench.functions.registry import Registry
+from workbench.functions.repository import Repository
+from workbench.values import dataclass
+
+if TYPE_CHECKING:
+    from workbench.facade.aliases import Aliases
+    from workbench.facade.changes import Changes
+    from workbench.facade.versions import Versions
+    from workbench.functions.published import Published
+    from workbench.functions.publishing import Publishing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releases:
+    """Where the parts of the facade that are about releases come from."""
+
+    repository: Repository
+    published: Published
+    publishing: Callable[[], Publishing]
+    registry: Registry
+
+    @property
+    def versions(self) -> Versions:
+        """See `Workbench.versions`."""
+        from workbench.facade.versions import Versions
+
+        return Versions(
+            store=self.repository.store,
+            publishing=self.publishing(),
+            published=self.published,
+            registry=self.registry,
+        )
+
+    @property
+    def aliases(self) -> Aliases:
+        """See `Workbench.aliases`."""
+        from workbench.facade.aliases import Aliases
+
+        return Aliases(store=self.repository.store, registry=self.registry)
+
+    @property
+    def changes(self) -> Changes:
+        """See `Workbench.changes`."""
+        from workbench.facade.changes import Changes
+
+        return Changes(store=self.repository.store)
