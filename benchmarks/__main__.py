@@ -10,7 +10,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import latency, pool, starts
+from benchmarks import latency, pool, publishing, starts
 from benchmarks.figures import Figure, table
 from benchmarks.served import serve, write_function
 
@@ -73,6 +73,8 @@ def _measure(project: Path) -> list[Figure]:
         figures += pool.burst(served, images["python3.13"])
         figures += pool.streaming(served)
         figures += pool.memory(served, echo_pid)
+    _say("publishing")
+    figures += publishing.publish()
     _say("first paint")
     return figures + starts.first_paint(project)
 

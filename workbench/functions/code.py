@@ -15,7 +15,6 @@ import base64
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +30,7 @@ from workbench.functions.archives import (
 from workbench.functions.packages import Packages
 from workbench.functions.packing import TooLong, pack
 from workbench.functions.restoring import complaints, unpack, verify
-from workbench.functions.trees import BLOCK, TEMPORARY, Listing, Trees, content_of, merge, walk
+from workbench.functions.trees import Listing, Trees, content_of, merge, walk
 from workbench.model.names import FunctionName
 from workbench.model.release import CodePackage
 from workbench.model.version import Code
@@ -210,12 +209,21 @@ class CodeStore:
     ) -> Code:
         before = self._known.get(folder, {})
         known: dict[str, tuple[_Stat | None, str]] = {}
-        for source in sources:
-            remembered = before.get(source.relative)
-            if remembered is not None and remembered[0] == source.stat:
-                known[source.relative] = remembered
-            else:
-                known[source.relative] = self._keep(source)
+        with self._trees.workshop() as workshop:
+            # Files carry the time of a clock that ticks every few milliseconds. One changed in the
+            # very tick in which we begin to read can change once more without a trace (as in git's
+            # index).
+            now_ns = workshop.stat().st_ctime_ns
+            for source in sources:
+                remembered = before.get(source.relative)
+                if remembered is not None and remembered[0] == source.stat:
+                    known[source.relative] = remembered
+                else:
+                    stamp = source.stat if source.stat[1] < now_ns else None
+                    blob = self._trees.keep(
+                        source.path, executable=source.executable, workshop=workshop
+                    )
+                    known[source.relative] = (stamp, blob)
         self._known[folder] = known
         listing = Listing({path: blob for path, (_, blob) in known.items()}, mount_points)
         return self._made(listing)
@@ -223,25 +231,6 @@ class CodeStore:
     def _made(self, listing: Listing) -> Code:
         tree = self._trees.make(listing)
         return Code(folder=tree, digest=tree.name)
-
-    def _keep(self, source: _Source) -> tuple[_Stat | None, str]:
-        """Copy one file into the store: the stat it is known again by, and its name there."""
-        descriptor, temporary = tempfile.mkstemp(dir=self._trees.files, prefix=TEMPORARY)
-        # Files carry the time of a clock that ticks every few milliseconds. One changed in the very
-        # tick in which we begin to read it can change once more without a trace (as in git's index).
-        now_ns = os.fstat(descriptor).st_ctime_ns
-        os.close(descriptor)
-        stamp = source.stat if source.stat[1] < now_ns else None
-        copy = Path(temporary)
-        try:
-            with Path(source.path).open("rb") as original:
-                blocks = iter(lambda: original.read(BLOCK), b"")
-                blob = self._trees.copy(blocks, copy, executable=source.executable)
-            copy.rename(self._trees.blob(blob))
-        except BaseException:
-            copy.unlink(missing_ok=True)
-            raise
-        return stamp, blob
 
     def _take_archive(self, archive: Path | bytes, taken_bytes: int) -> tuple[Code, CodePackage]:
         if isinstance(archive, Path):

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import filecmp
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from workbench.expression import expression
@@ -120,6 +122,15 @@ def walk(tree: Path) -> tuple[list[TreeFile], list[str]]:
     return sorted(files, key=lambda file: file.path), sorted(empty)
 
 
+def _holds(path: str, content: bytes) -> bool:
+    """A file is there and has that content."""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of times
+            return file.read(len(content) + 1) == content
+    except FileNotFoundError:
+        return False
+
+
 class Trees:
     """The folder that has them. Everything here blocks, and raises `OSError`."""
 
@@ -170,14 +181,32 @@ class Trees:
         return blob_name(sha.hexdigest(), executable=executable)
 
     def adopt(self, place: Path, blob: str) -> None:
-        """Make a file written by `copy` the blob of that name, unless there is one already."""
+        """Make a file written by `copy` the blob of that name, unless there is a sound one already."""
         kept = self.blob(blob)
-        try:
-            if kept.stat().st_size == place.stat().st_size:
-                return
-        except FileNotFoundError:
-            pass
-        place.rename(kept)
+        if not (kept.exists() and filecmp.cmp(place, kept, shallow=False)):
+            place.rename(kept)
+
+    def keep(self, path: str, *, executable: bool, workshop: Path) -> str:
+        """Keep a copy of a file; the name of the blob. One that is there already is only read, which
+        is cheaper by far than a new file, and written again where it is damaged.
+        """
+        with open(path, "rb", buffering=0) as original:  # noqa: PTH123 - thousands of times
+            content = original.read(BLOCK)
+            if len(content) == BLOCK:
+                copy = workshop / "copy"
+                rest = iter(lambda: original.read(BLOCK), b"")
+                blob = self.copy(chain((content,), rest), copy, executable=executable)
+                self.adopt(copy, blob)
+                return blob
+        blob = blob_name(hashlib.sha256(content).hexdigest(), executable=executable)
+        kept = f"{self.files}/{blob}"
+        if not _holds(kept, content):
+            temporary = f"{workshop}/new"
+            with open(temporary, "wb") as copied:  # noqa: PTH123
+                copied.write(content)
+                os.fchmod(copied.fileno(), 0o555 if executable else 0o444)
+            os.rename(temporary, kept)  # noqa: PTH104
+        return blob
 
     def make(self, listing: Listing) -> Path:
         """The tree of what is listed, made if it is not there. Its blobs are."""
@@ -192,19 +221,19 @@ class Trees:
         with self.workshop() as temporary:
             temporary.chmod(0o755)
             for folder in sorted(listing.folders):
-                (temporary / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+                (temporary / folder).mkdir(mode=0o755)
             for path, blob in listing.files.items():
-                self.link(blob, temporary / path)
+                self.link(blob, f"{temporary}/{path}")
             try:
                 temporary.rename(tree)
             except OSError as error:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise  # another workbench of this project made the same tree meanwhile
 
-    def link(self, blob: str, place: Path) -> None:
+    def link(self, blob: str, place: str | Path) -> None:
         """Let a blob stand at that place too."""
         try:
-            os.link(self.blob(blob), place)
+            os.link(f"{self.files}/{blob}", place)
         except OSError as error:
             if error.errno not in (errno.EMLINK, errno.EPERM, errno.ENOTSUP):
                 raise
