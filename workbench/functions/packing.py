@@ -22,8 +22,10 @@ from workbench.values import dataclass
 
 _LEVEL = 1
 _THREADS = 2
-_AHEAD = 8
-"""Files compressed and not yet written."""
+_BATCH_BYTES = 256 * 1024
+_BATCH_FILES = 100
+_AHEAD = 4
+"""Batches compressed and not yet written."""
 _SAMPLE_BYTES = 64 * 1024
 _WORTH = 0.97
 """A file whose beginning shrinks less is stored as it is."""
@@ -116,19 +118,38 @@ def _ordered(
     for folder in empty:
         yield f"{folder}/", 0o040755, _Packed("", 0, _STORED, 0, b"")
     with ThreadPoolExecutor(_THREADS) as threads:
-        ahead: deque[tuple[TreeFile, Future[_Packed]]] = deque()
-        waiting = iter(files)
+        ahead: deque[tuple[list[TreeFile], Future[list[_Packed]]]] = deque()
+        waiting = _batches(files)
         try:
             while True:
-                while len(ahead) < _AHEAD and (file := next(waiting, None)) is not None:
-                    ahead.append((file, threads.submit(_compress, file, limit_bytes)))
+                while len(ahead) < _AHEAD and (batch := next(waiting, None)) is not None:
+                    ahead.append((batch, threads.submit(_compress_all, batch, limit_bytes)))
                 if not ahead:
                     return
-                file, packed = ahead.popleft()
-                yield file.path, 0o100755 if file.executable else 0o100644, packed.result()
+                batch, result = ahead.popleft()
+                for file, packed in zip(batch, result.result(), strict=True):
+                    yield file.path, 0o100755 if file.executable else 0o100644, packed
         finally:
             for _, unwanted in ahead:
                 unwanted.cancel()
+
+
+def _batches(files: Sequence[TreeFile]) -> Iterator[list[TreeFile]]:
+    """Enough for one thread to do that handing it over costs nothing beside it."""
+    batch: list[TreeFile] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += file.size_bytes
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _compress_all(files: Sequence[TreeFile], limit_bytes: int) -> list[_Packed]:
+    return [_compress(file, limit_bytes) for file in files]
 
 
 def _compress(file: TreeFile, limit_bytes: int) -> _Packed:
@@ -136,9 +157,9 @@ def _compress(file: TreeFile, limit_bytes: int) -> _Packed:
     squeeze = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
     data: list[bytes] = []
     worth = True
-    with file.place.open("rb") as content:
+    with file.place.open("rb", buffering=0) as content:
         while block := content.read(BLOCK):
-            if not size and len(block) > _SAMPLE_BYTES:
+            if not size and len(block) > 4 * _SAMPLE_BYTES:
                 sample = block[:_SAMPLE_BYTES]
                 worth = len(zlib.compress(sample, _LEVEL)) < _WORTH * len(sample)
             sha.update(block)
