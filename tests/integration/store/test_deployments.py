@@ -61,7 +61,7 @@ class Desk:
 
     async def prepare(self) -> None:
         for _ in range(2):
-            await self.releases.publish(a_published_version(), same=lambda _: False)
+            self.releases.publish_now(a_published_version(), same=lambda _: False)
         await self.releases.create_alias(Alias(function=ORDERS, name=LIVE, version=ONE))
 
     async def begin(self, strategy: str = "canary:10%:5m", **changed: object) -> Deployment:
