@@ -1,12 +1,14 @@
 /*
  * supervisor: PID 1 of an execution environment.
  *
- * It starts, signals and reaps the runtime; carries the runtime's Runtime API connections and its
- * log pipes to the engine over one byte stream; and reads the container's own cgroup. It parses
- * no HTTP and keeps no state of an invocation: whatever can be decided is decided by the engine.
+ * It starts, signals and reaps the runtime, and gives its Runtime API connections, its log pipes and
+ * the container's own figures to the engine: their descriptors, where the stream to it can carry
+ * those, and what it reads from them, where it cannot. It parses no HTTP and keeps no state of an
+ * invocation: whatever can be decided is decided by the engine.
  *
  * Invariant: bytes a runtime wrote to a log pipe before it sent bytes to the Runtime API reach
- * the engine before those API bytes do. Log boundaries are therefore exact for every runtime.
+ * the engine before those API bytes do, or stand in a pipe that the engine has then. Log boundaries
+ * are therefore exact for every runtime.
  *
  * The stream (see docs/design.md, "The channel"): frames of an 8-byte header, big-endian:
  *   u8 type, u8 detail, u16 connection, u32 length, then the payload.
@@ -14,6 +16,7 @@
  *                 A acknowledged (bytes written to a connection; the engine's window)
  *                 Y ready (a preloaded runtime waits to be told whose it is)
  *                 F frozen work (what was interrupted, where that is certain)
+ *                 G gauges (descriptors of the figures' files)   T taps (those of the log pipes)
  * To us:          R run     K signal    D data     C close   M measure   P pause a connection
  *                 B bind (what a preloaded runtime waits for: its variables)
  *                 F freeze everything but us, or thaw it
@@ -58,6 +61,7 @@ enum {
     LOOK_MS = 25, /* from a freeze until everything has stopped, and between two looks */
     LOOKS = 5,    /* one with little CPU takes longer */
     WAITERS = 64, /* threads remembered from one freeze to the next */
+    PASSED = 4,   /* descriptors with one frame */
 };
 
 enum { OUT, ERR, FRAMED, PIPES };
@@ -72,6 +76,7 @@ struct connection {
     uint16_t id; /* as the engine knows it; never that of one just closed */
     uint8_t closing; /* the engine is done with it; see hang_up */
     uint8_t paused;  /* the engine does not keep up with it */
+    uint8_t passed;  /* the engine has its descriptor, and reads and writes it itself */
     struct buffer pending;
     uint32_t unacknowledged; /* bytes written since the last A */
 };
@@ -81,6 +86,8 @@ static int channel_in, channel_out, listener, signals;
 static int pipes[PIPES] = {-1, -1, -1};
 static struct connection connections[CONNECTIONS];
 static struct buffer out, in;
+static int passes;  /* the engine has the figures' files, and may be given more */
+static int tapped;  /* it has the log pipes of this runtime too */
 static int claim = -1; /* our end of a preloaded runtime's CLAIM_FD */
 static pid_t runtime;
 static int ended, end_status, childless;
@@ -168,6 +175,32 @@ static void flush_out(void) {
     }
 }
 
+/* A frame and descriptors with it. 0: they cannot be passed, or not now; nothing was sent. */
+static int pass(char type, int detail, int connection, const int *descriptors, int count) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(PASSED * sizeof(int))];
+    } control;
+    uint8_t frame[HEADER];
+    size_t size = (size_t)count * sizeof(int);
+    flush_out();
+    if (waiting(&out)) return 0; /* they go with the first byte of the frame, which is not the next */
+    put_header(frame, type, detail, connection, 0);
+    memset(&control, 0, sizeof control);
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(&control.header), descriptors, size);
+    struct iovec piece = {frame, sizeof frame};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control};
+    message.msg_controllen = CMSG_SPACE(size);
+    ssize_t n;
+    do n = sendmsg(channel_out, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n > 0 && n < HEADER) die("channel"); /* no stream socket takes less */
+    return n == HEADER;
+}
+
 #define CGROUP "/sys/fs/cgroup/"
 
 /* --- figures ------------------------------------------------------------------------------ */
@@ -198,6 +231,18 @@ static void open_figures(void) {
     memory_now = open_first(CGROUP "memory.current", CGROUP "memory/memory.usage_in_bytes");
     memory_events = open_first(CGROUP "memory.events", CGROUP "memory/memory.oom_control");
     cpu_usage = open_first(CGROUP "cpu.stat", CGROUP "cpuacct/cpuacct.usage");
+}
+
+/* The engine reads them itself from here on, if it can be given them. */
+static void pass_figures(void) {
+    const int files[] = {memory_peak, memory_now, memory_events, cpu_usage};
+    int present[PASSED], count = 0, which = 0;
+    for (int i = 0; i < PASSED; i++) {
+        if (files[i] < 0) continue;
+        present[count++] = files[i];
+        which |= 1 << i;
+    }
+    passes = count && pass('G', which, 0, present, count);
 }
 
 static void emit_figures(void) {
@@ -267,18 +312,23 @@ static int free_slot(void) {
     return lingering;
 }
 
-static void accept_connections(void) {
-    int i, fd, on = 1;
+/* How many that were. What the engine is given stays open here too, but is not looked at, so that
+ * it is hung up in the same way (see hang_up). */
+static int accept_connections(void) {
+    int i, fd, on = 1, count = 0;
     while ((i = free_slot()) >= 0) {
-        if ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) return;
+        if ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) break;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         close_connection(i, 0);
         do last_id++;
         while (slot_of(last_id) >= 0);
         connections[i].fd = fd;
         connections[i].id = last_id;
-        emit('O', 0, last_id, NULL, 0);
+        connections[i].passed = tapped && pass('O', 1, last_id, &fd, 1);
+        if (!connections[i].passed) emit('O', 0, last_id, NULL, 0);
+        count++;
     }
+    return count;
 }
 
 /* The engine is done with it. What waits is still written, then our half is closed; what comes is
@@ -550,6 +600,8 @@ static void start_runtime(uint8_t *payload, size_t length) {
     }
     close(failure[1]);
     int error = runtime < 0 ? errno : 0;
+    tapped = passes && pass('T', PIPES, 0, pipes, PIPES);
+    for (int stream = 0; tapped && stream < PIPES; stream++) close_pipe(stream);
     if (runtime > 0 && read(failure[0], &error, sizeof error) != sizeof error) error = 0;
     close(failure[0]);
     if (error) {
@@ -586,9 +638,12 @@ static void reap(void) {
 /* The end is told only when nothing of it lives and every byte it left behind has been passed on. */
 static void tell_end(void) {
     if (!ended || !childless) return;
-    accept_connections();
-    for (int i = 0; i < CONNECTIONS; i++)
-        if (connections[i].fd >= 0) return;
+    do
+        for (int i = 0; i < CONNECTIONS; i++) {
+            if (connections[i].fd >= 0 && !connections[i].passed) return;
+            close_connection(i, !connections[i].closing); /* the engine reads what is left in it */
+        }
+    while (accept_connections());
     for (int stream = 0; stream < PIPES; stream++)
         while (pipes[stream] >= 0) {
             int standing = 0;
@@ -736,7 +791,7 @@ static void turn(void) {
         at[FIRST_PIPE + s] = (struct pollfd){more ? pipes[s] : -1, POLLIN, 0};
     for (int i = 0; i < CONNECTIONS; i++) {
         const struct connection *c = &connections[i];
-        short events = c->closing ? POLLIN : c->paused && !ended ? 0 : more;
+        short events = c->closing ? POLLIN : c->passed || (c->paused && !ended) ? 0 : more;
         if (waiting(&c->pending)) events |= POLLOUT;
         at[FIRST + i] = (struct pollfd){events ? c->fd : -1, events, 0};
     }
@@ -775,10 +830,12 @@ int main(int argc, char **argv) {
     open_signals();
     open_channel(argc > 1 ? argv[1] : NULL);
     /* "hold": nothing will run here; whoever joins this network namespace listens there itself. */
-    if (argc > 2) listener = -1;
+    const char *how = argc > 2 ? argv[2] : "";
+    if (!strcmp(how, "hold")) listener = -1;
     else open_listener();
     for (int i = 0; i < CONNECTIONS; i++) connections[i].fd = -1;
     open_figures();
+    if (!strcmp(how, "pass")) pass_figures();
     emit_text('H', "protocol=1");
     for (;;) {
         tell_end();

@@ -125,9 +125,12 @@ class DockerSubject:
 
 @asynccontextmanager
 async def docker_subject(
-    *, memory_mb: int = 512, ahead: Ahead | None = None
+    *, memory_mb: int = 512, ahead: Ahead | None = None, passes: bool = True
 ) -> AsyncIterator[DockerSubject]:
-    """A driver that is open; what tests left behind is removed afterwards."""
+    """A driver that is open; what tests left behind is removed afterwards.
+
+    passes: supervisors pass descriptors, as on this kernel they can; else they relay.
+    """
     image, program = python_image(), supervisor()
     client = await EngineClient.connect()
     folder = Path(tempfile.mkdtemp(prefix="wb-e2e-"))
@@ -142,6 +145,7 @@ async def docker_subject(
             timeouts=Timeouts(),
             ahead=ahead,
         )
+        driver.passes = passes
         async with driver.open():
             subject = DockerSubject(driver, folder, image, memory_mb)
             yield subject

@@ -17,3 +17,10 @@ class TestDockerDriver(ContainerDriverSuite):
 
     def subject(self) -> AbstractAsyncContextManager[Subject]:
         return docker_subject()
+
+
+class TestRelayingDockerDriver(ContainerDriverSuite):
+    """The same, where the channel carries bytes only: an engine on another kernel."""
+
+    def subject(self) -> AbstractAsyncContextManager[Subject]:
+        return docker_subject(passes=False)

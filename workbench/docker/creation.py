@@ -28,12 +28,13 @@ _INSIDE_TMP = "/tmp"  # noqa: S108 - the container's, of the size that the funct
 
 
 def creation(
-    spec: ContainerSpec, *, channel_folder: Path, supervisor: Path, joins: str | None, holds: bool
+    spec: ContainerSpec, *, channel_folder: Path, supervisor: Path, joins: str | None, role: str
 ) -> dict[str, Any]:
     """What the engine's create call is given.
 
-    joins: the id of a container whose network namespace it joins, instead of having its own. holds:
-    it is there for its network namespace alone.
+    joins: the id of a container whose network namespace it joins, instead of having its own. role: what
+    its supervisor does with a runtime's descriptors, `pass` or `relay`; `hold`: there is none, it is
+    there for its network namespace alone.
     """
     binds = [
         f"{channel_folder}:{_INSIDE_CHANNEL}:ro",
@@ -52,7 +53,7 @@ def creation(
     return {
         "Image": spec.image,
         "Entrypoint": [_INSIDE_SUPERVISOR],
-        "Cmd": [f"{_INSIDE_CHANNEL}/channel", *(["hold"] if holds else [])],
+        "Cmd": [f"{_INSIDE_CHANNEL}/channel", role],
         "Env": [],
         "User": USER,
         "WorkingDir": TASK_ROOT,

@@ -7,7 +7,9 @@ and nothing else of this machine, and cannot reach another one.
 from __future__ import annotations
 
 import asyncio
+import resource
 import shutil
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -18,6 +20,7 @@ from typing import Any
 from workbench.clock import Clock
 from workbench.docker.cell import DockerCell
 from workbench.docker.channel import Channel
+from workbench.docker.channel_socket import listening
 from workbench.docker.client import EngineClient
 from workbench.docker.container import DockerContainer
 from workbench.docker.creation import INIT_CPUS, creation
@@ -40,6 +43,7 @@ API_ADDRESS = "127.0.0.1:9001"
 HOLDER_MB = 16
 """For the supervisor alone, which has 1 MB."""
 _CALM_S = 2.0
+_DESCRIPTORS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +88,16 @@ class DockerDriver:
         self._calm = asyncio.Event()
         self._calm.set()
         self._ahead = ahead
+        self.passes = sys.platform == "linux"
+        """Containers run on this kernel, so that their supervisors can pass descriptors to us."""
         self.namespaces: Namespaces | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DockerDriver]:
         """Ready to create while the context is open."""
         await ensure_network(self.client)
+        if self.passes:
+            _raise_descriptor_limit()
         with locked_folder(self.channels), locked_folder(self.cells):
             async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
                 self._background = tasks
@@ -188,7 +196,7 @@ class DockerDriver:
             channel_folder=folder,
             supervisor=self._supervisor,
             joins=None if holder is None else holder.container_id,
-            holds=holds,
+            role="hold" if holds else "pass" if self.passes else "relay",
         )
         api = self.client.api
 
@@ -199,7 +207,9 @@ class DockerDriver:
             made.append(created["Id"])
 
         try:
-            async with _listening(folder, channel):
+            with own_files():
+                _make_folder(folder)
+            with listening(folder / "channel", channel):
                 await self.client.complete(make)
                 self._made.add(made[0])
                 listener.on_created()
@@ -292,22 +302,12 @@ def _make_folder(folder: Path) -> None:
     folder.chmod(0o755)  # the container's user looks it up; its parents are closed to others
 
 
-@asynccontextmanager
-async def _listening(folder: Path, channel: Channel) -> AsyncIterator[None]:
-    """A socket that only the container will see, for exactly one connection. Raises `DriverError`."""
-    path = folder / "channel"
-    taken = iter([channel])
-    with own_files():
-        _make_folder(folder)
-        server = await asyncio.get_running_loop().create_unix_server(
-            lambda: next(taken, None) or nobody(), str(path), start_serving=False
-        )
-    try:
-        path.chmod(0o666)
-        await server.start_serving()
-        yield
-    finally:
-        server.close()
+def _raise_descriptor_limit() -> None:
+    """Up to ten for each environment; systems let programs have more than they give at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _quietly(work: Any) -> None:

@@ -52,6 +52,8 @@ class FrameType(IntEnum):
     SIGNAL = ord("K")
     PAUSE = ord("P")
     FROZEN = ord("F")
+    GAUGES = ord("G")
+    TAPS = ord("T")
 
 
 _DATA = FrameType.DATA.value

@@ -23,7 +23,6 @@ from workbench.model.container import ContainerSpec, Mount, RuntimeExit, Runtime
 from workbench.model.settings import Timeouts
 from workbench.model.version import TASK_ROOT
 from workbench.ports import ConnectionFactory, ContainerListener
-from workbench.process.connections import TURNS, after_turns
 from workbench.process.control import Control
 from workbench.process.figures import Meter
 from workbench.process.launcher import FRAMED_FD
@@ -31,6 +30,7 @@ from workbench.process.program import Program
 from workbench.process.running import RunningRuntime
 from workbench.process.sweep import InstanceFolder, kill_marked
 from workbench.process.variables import DEPENDENCIES, local_variables
+from workbench.runtime_streams.turns import TURNS, after_turns
 
 RUNTIME_DIR = "/var/runtime"
 

@@ -11,10 +11,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.docker import channel as channel_module
-from workbench.docker.channel import CONNECTIONS, HELD, TURNS, WINDOW, Channel
+from workbench.docker.channel import CONNECTIONS, Channel
 from workbench.docker.frames import HEADER, Frame, FrameReader, FrameType, frame
+from workbench.docker.relayed import HELD, WINDOW
 from workbench.model.container import Figures, Interrupted, LogStream, RuntimeExit, RuntimeStart
+from workbench.runtime_streams.turns import TURNS, after_turns
 
 HELLO = frame(FrameType.HELLO, b"protocol=1")
 EXIT = frame(FrameType.EXITED, b"code=0 signal=0 core=0 error=0")
@@ -401,7 +402,7 @@ async def test_orders_are_frames() -> None:
 async def test_actions_happen_after_so_many_turns() -> None:
     happened: list[int] = []
     for count in (5, 2, 0, 3):
-        channel_module.after_turns(count, functools.partial(happened.append, count))
+        after_turns(count, functools.partial(happened.append, count))
     assert happened == [0]
     await turns()
     assert happened == [0, 2, 3, 5]
