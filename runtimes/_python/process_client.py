@@ -3,7 +3,8 @@
 Takes the place of AWS's own client, which need not be installed on this machine, and answers as it
 does: the same error types and texts, the same log records (tests/e2e/test_clients_agree.py compares
 them). Run as `python -u process_client.py` (what is printed is passed on at once) with the variables
-that Lambda sets; WORKBENCH_DEPENDENCIES names the folder of installed requirements.
+that Lambda sets; WORKBENCH_DEPENDENCIES names the folder of installed requirements, WORKBENCH_LAYERS what
+stands for /opt.
 """
 
 import decimal
@@ -14,6 +15,7 @@ import logging
 import math
 import os
 import re
+import site
 import sys
 import time
 import traceback
@@ -408,12 +410,27 @@ def serve(api, handler):
             api.respond(request_id, result, content_type)
 
 
+def brought_along():
+    """Folders of modules beside the function's own: what it depends on, then its layers. A PYTHONPATH of
+    its own takes the place of the layers'.
+    """
+    dependencies = os.environ.pop("WORKBENCH_DEPENDENCIES", None)
+    layers = os.environ.pop("WORKBENCH_LAYERS", None)
+    folders = [dependencies] if dependencies else []
+    runtime = os.environ.get("LAMBDA_RUNTIME_DIR")
+    if layers and os.environ.get("PYTHONPATH", runtime) == runtime:
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        folders += [f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
+    return [folder for folder in folders if os.path.isdir(folder) and os.listdir(folder)]
+
+
 def main():
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     sys.dont_write_bytecode = True  # the code it runs from is a copy that must stay as it is
     sys.stdout.reconfigure(encoding="utf-8", errors="strict")
-    dependencies = os.environ.pop("WORKBENCH_DEPENDENCIES", None)
-    sys.path[:1] = [os.environ["LAMBDA_TASK_ROOT"], *([dependencies] if dependencies else [])]
+    sys.path[:1] = folders = [os.environ["LAMBDA_TASK_ROOT"], *brought_along()]
+    for folder in folders:
+        site.addsitedir(folder)  # .pth files count, as in Lambda
     set_up_logging()
     SINK.tell_up()
     try:

@@ -37,6 +37,7 @@ from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
+from workbench.functions.layers import Layers
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
@@ -254,7 +255,9 @@ async def fake_house(
         registry = Registry(files.read())
         keeper = EngineKeeper(open_engine, bus=bus, clock=clock)
         code = CodeStore(state / "code")
-        preparation = Preparation(keeper=keeper, code=code, runtimes=runtimes)
+        preparation = Preparation(
+            keeper=keeper, code=code, layers=Layers(code=code, settings=settings), runtimes=runtimes
+        )
         reload = Reload(
             registry=registry,
             preparation=preparation,

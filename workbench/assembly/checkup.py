@@ -109,7 +109,8 @@ def _process_finding() -> Finding:
         health=Health.WARNING,
         detail="local processes",
         cause="No isolation: functions run as plain processes of this machine, without CPU and disk "
-        "limits; too much memory ends them a moment late (on Linux; elsewhere never).",
+        "limits; too much memory ends them a moment late (on Linux; elsewhere never). Layers are found by "
+        "search paths, and are not at /opt.",
         remedy="Use --engine docker where there is a container engine.",
     )
 

@@ -34,6 +34,7 @@ from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper
+from workbench.functions.layers import Layers
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
@@ -105,7 +106,12 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
     events = EventFiles(site.root, site.state / "trash")
     registry = Registry(reader.files.project)
     keeper = EngineKeeper(lambda: open_engine(site), bus=site.bus, clock=site.clock, held=held)
-    preparation = Preparation(keeper=keeper, code=code, runtimes=site.runtimes)
+    preparation = Preparation(
+        keeper=keeper,
+        code=code,
+        layers=Layers(code=code, settings=site.settings),
+        runtimes=site.runtimes,
+    )
     releases = make_releases(
         Repository(
             store=ReleaseStore(site.state, clock=site.clock),
@@ -188,7 +194,9 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
         try:
             async with asyncio.TaskGroup() as inner:  # ends before the recorder does
                 keeping = inner.create_task(rooms.keeper.run(), name="engine keeper")
-                async with rooms.reload.open(), watch(site.root, rooms.reload.noticed, site.bus):
+                noticed = rooms.reload.noticed
+                async with rooms.reload.open(), watch(site.root, noticed, site.bus) as watched:
+                    rooms.reload.follow(watched)
                     try:
                         yield rooms.workbench
                     except Exception as error:  # noqa: BLE001 - raised again below

@@ -36,7 +36,7 @@ from workbench.model.telemetry import (
 )
 from workbench.telemetry import Feed
 
-NO_ISOLATION = "No isolation: functions run as plain local processes, not in containers."
+NO_ISOLATION = "No isolation: functions run as plain local processes, not in containers; layers are not at /opt."
 ENGINE_BACK = "The container engine answers."
 
 _LAG_S = 0.03

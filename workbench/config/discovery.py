@@ -1,7 +1,7 @@
 """Which functions a project has, and what they come to. Reads, never executes.
 
-A function is a folder with a function.toml, at any depth, but not inside another function. Hidden
-folders and those named in `_SKIPPED` or ignored by `[project] ignore` are not looked into.
+A function is a folder with a function.toml, at any depth, but not inside another function or a layer.
+Hidden folders and those named in `_SKIPPED` or ignored by `[project] ignore` are not looked into.
 
 Invariant: whatever is wrong with one function, every other one is listed as if it were not there.
 """
@@ -19,6 +19,7 @@ from workbench.config.complaints import Complaints
 from workbench.config.events import FOLDER as EVENTS
 from workbench.config.events import event_names
 from workbench.config.files import unreadable
+from workbench.config.layers import apart
 from workbench.config.manifest import MANIFEST, Inherited, ManifestReader, fallback_name
 from workbench.config.patterns import matcher
 from workbench.config.settings import SETTINGS, Overrides, read_settings
@@ -96,7 +97,9 @@ def read_project(
 def read_function(
     folder: Path, *, files: ProjectFiles, runtimes: Mapping[RuntimeName, Runtime]
 ) -> Function | None:
-    """One function of a project again; `None` when its folder has no manifest any more."""
+    """One function of a project again; `None` when its folder has no manifest any more, or is in a
+    layer.
+    """
     try:
         with os.scandir(folder) as scan:
             entries = tuple(scan)
@@ -112,7 +115,7 @@ def read_function(
     )
     others = [other for other in files.project.functions if other.folder != folder]
     told = _all_told([function, *others], files.settings)
-    return next(each for each in told if each.folder == folder)
+    return next((each for each in told if each.folder == folder), None)
 
 
 class ProjectReader:
@@ -258,6 +261,7 @@ def _read(
     manifest = ManifestReader(
         document=document,
         folder=folder,
+        root=root,
         files=frozenset(by_name),
         own=own,
         above=above,
@@ -274,6 +278,7 @@ def _read(
         events=events,
         has_dependencies=manifest.has_dependencies,
         ignored_paths=manifest.ignored_paths,
+        layers=manifest.layers,
     )
 
 
@@ -298,7 +303,7 @@ def _unreadable(path: Path, error: OSError) -> Function:
 
 def _all_told(functions: Iterable[Function], settings: Settings) -> tuple[Function, ...]:
     """`functions`, sorted by name, with what is wrong only because of others, or of the machine."""
-    told = sorted(_told_apart(functions), key=lambda function: function.name)
+    told = sorted(_told_apart(apart(functions)), key=lambda function: function.name)
     refused = share_out(settings.limits.concurrency, reservations(told), {}).refused
     budget = budget_mb(settings)
     return tuple(

@@ -15,6 +15,7 @@ from workbench.config.files import read_bytes
 from workbench.errors import InvalidManifest
 from workbench.expression import expression
 from workbench.model.function import Severity
+from workbench.model.layer import LayerReference
 from workbench.model.runtime import HandlerRule
 from workbench.values import dataclass
 
@@ -43,15 +44,20 @@ class _Reading:
 
 
 def check_handler(
-    folder: Path, handler: str, rule: HandlerRule, *, elsewhere: bool
+    folder: Path,
+    handler: str,
+    rule: HandlerRule,
+    *,
+    elsewhere: bool,
+    layers: tuple[LayerReference, ...] = (),
 ) -> Finding | None:
     """What is wrong with `handler`, judged by the runtime's `rule`; `None` when nothing is.
 
-    elsewhere: the function has dependencies or layers, where a module of a package may live.
+    elsewhere: the function has dependencies, where a module of a package may live. layers: its own.
     """
     named = [pattern for pattern in rule.files if "{module}" in pattern]
     if not named:
-        return _check_file(folder, rule)
+        return _check_file(folder, rule, layers)
     if handler.startswith("/") or ".." in PurePosixPath(handler).parts:
         return Finding(f"Handler {quoted(handler)} leaves the function's folder.", Severity.ERROR)
     readings = list(_readings(handler))
@@ -67,7 +73,7 @@ def check_handler(
         if (path := folder / pattern.replace("{module}", reading.module)).is_file()
     ]
     if not found:
-        return _missing(folder, handler, readings, rule, elsewhere=elsewhere)
+        return _missing(folder, handler, readings, rule, elsewhere=elsewhere, layers=bool(layers))
     findings = [_check_symbol(path, reading, rule, folder) for path, reading in found]
     if None in findings:
         return None
@@ -87,23 +93,41 @@ def _readings(handler: str) -> Iterator[_Reading]:
             yield _Reading(f"{folders}{slash}{spelt}", name)
 
 
-def _check_file(folder: Path, rule: HandlerRule) -> Finding | None:
-    """A rule that names fixed files: one of them must be there."""
+def _check_file(
+    folder: Path, rule: HandlerRule, layers: tuple[LayerReference, ...]
+) -> Finding | None:
+    """A rule that names fixed files: one of them must be there, or in a layer."""
     for name in rule.files:
         path = folder / name
         if path.is_file():
             if rule.executable and not path.stat().st_mode & 0o111:
                 return Finding(f"{name} is not executable: run `chmod +x {name}`.", Severity.ERROR)
             return None
+    if any(_may_hold(layer, rule) for layer in layers):
+        return None
     what = "an executable file" if rule.executable else "a file"
+    where = "here, nor in its layers" if layers else "here"
     return Finding(
-        f"There is no {' or '.join(rule.files)} here: this runtime needs {what} of that name.",
-        Severity.ERROR,
+        f"There is no {' or '.join(rule.files)} {where}: this runtime needs {what} of that name.",
+        Severity.WARNING if layers else Severity.ERROR,
     )
 
 
+def _may_hold(layer: LayerReference, rule: HandlerRule) -> bool:
+    """One of the rule's files is in the layer, as far as can be told without unpacking it."""
+    if layer.path is None or not layer.path.is_dir():
+        return True
+    return any((layer.path / name).is_file() for name in rule.files)
+
+
 def _missing(
-    folder: Path, handler: str, readings: list[_Reading], rule: HandlerRule, *, elsewhere: bool
+    folder: Path,
+    handler: str,
+    readings: list[_Reading],
+    rule: HandlerRule,
+    *,
+    elsewhere: bool,
+    layers: bool,
 ) -> Finding:
     wanted = dict.fromkeys(
         pattern.replace("{module}", reading.module)
@@ -111,7 +135,7 @@ def _missing(
         for pattern in rule.files
     )
     text = f"Handler {quoted(handler)} needs {_one_of(list(wanted))}, which is not there"
-    if elsewhere and any("/" in reading.module for reading in readings):
+    if layers or (elsewhere and any("/" in reading.module for reading in readings)):
         return Finding(f"{text}; it can still come from a dependency or a layer.", Severity.WARNING)
     near = _near_file(folder, list(wanted))
     return Finding(f"{text}{'.' if near is None else f'; did you mean {near}?'}", Severity.ERROR)

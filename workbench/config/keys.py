@@ -119,6 +119,8 @@ class TextList:
 
     most: int | None = None
     allowed: str = "an array of text"
+    excess: str | None = None
+    """What is said of more than `most`; `None`: the usual."""
 
     def complaint(self, value: Any) -> str | None:
         if not isinstance(value, list):
@@ -128,6 +130,8 @@ class TextList:
                 what = "empty text" if element == "" else shown(element)
                 return f"must be {self.allowed}, without {what}."
         if self.most is not None and len(value) > self.most:
+            if self.excess is not None:
+                return f"has {len(value)}: {self.excess}"
             return f"must be {self.allowed}; it has {len(value)}."
         return None
 

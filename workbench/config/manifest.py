@@ -25,6 +25,7 @@ from workbench.config.keys import (
     Whole,
     read_keys,
 )
+from workbench.config.layers import LayerReader, StatedLayer
 from workbench.config.patterns import good_patterns
 from workbench.config.toml_file import Document
 from workbench.config.variables import NOTHING, Layer, merged, runtime_layer, too_large
@@ -32,8 +33,10 @@ from workbench.errors import InvalidManifest, InvalidParameter
 from workbench.expression import expression
 from workbench.model.function import Architecture, FunctionConfiguration, Severity, Variable
 from workbench.model.keys import KEY_NAME
+from workbench.model.layer import MOST_LAYERS, LayerReference
 from workbench.model.names import FunctionName, RuntimeName, function_name
 from workbench.model.runtime import Runtime
+from workbench.model.settings import Settings
 from workbench.model.terminal_text import plain, safe
 from workbench.values import dataclass
 
@@ -55,7 +58,11 @@ SHARED_KEYS: Keys = {
     "ephemeral_storage_mb": Whole(minimum=512, maximum=10240),
     "architecture": Choice(words=tuple(Architecture)),
     "description": Text(allowed="text of at most 256 characters", longest=256),
-    "layers": TextList(allowed="an array of at most 5 layers", most=5),
+    "layers": TextList(
+        allowed=f"an array of at most {MOST_LAYERS} layers",
+        most=MOST_LAYERS,
+        excess=f"Cannot reference more than {MOST_LAYERS} layers.",
+    ),
     "kms_key": Text(allowed="1 to 64 letters, digits, - and _", pattern=KEY_NAME),
     "image": Text(
         allowed="an image reference, such as registry.example/name:tag",
@@ -94,7 +101,11 @@ class Inherited:
     """What a function gets from the project around it."""
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Allowed values of `[defaults]`, without `environment` and `ignore`."""
+    """Allowed values of `[defaults]`, without `environment`, `layers` and `ignore`."""
+    layers: tuple[StatedLayer, ...] = ()
+    """Those of `[defaults]`, for functions that state none."""
+    region: str = Settings().region
+    account: str = Settings().account
     below: Layer = NOTHING
     """Variables that function.toml wins over."""
     above: Layer = NOTHING
@@ -112,6 +123,7 @@ class Manifest:
     """`None` when there was an error anywhere."""
     ignored_paths: tuple[str, ...]
     has_dependencies: bool
+    layers: tuple[LayerReference, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +133,8 @@ class ManifestReader:
     document: Document
     """Its function.toml."""
     folder: Path
+    root: Path
+    """The project's."""
     files: frozenset[str]
     """Names of what is in the folder."""
     own: Layer
@@ -139,13 +153,11 @@ class ManifestReader:
         name = self._name(own)
         runtime = self._runtime(values)
         depends = runtime is not None and self._depends(runtime)
-        handler = None if runtime is None else self._handler(values, runtime, depends=depends)
+        layers = self._layers(own, image="image" in values)
+        handler = None
+        if runtime is not None:
+            handler = self._handler(values, runtime, depends=depends, layers=layers)
         variables = self._variables(runtime)
-        if values.get("layers"):
-            self.complaints.warn(
-                "Layers are not mounted yet: the function runs without them.",
-                line=self._line("layers"),
-            )
         configuration = None
         if runtime is not None and handler is not None and not self.complaints.serious:
             configuration = FunctionConfiguration(
@@ -155,7 +167,7 @@ class ManifestReader:
                 architecture=Architecture(values.get("architecture", Architecture.X86_64)),
                 description=plain(safe(values.get("description", ""))),
                 variables=variables,
-                layers=tuple(values.get("layers", ())),
+                layers=tuple(layer.stated for layer in layers),
                 **{key: values[key] for key in _AS_THEY_ARE if key in values},
             )
         return Manifest(
@@ -163,7 +175,36 @@ class ManifestReader:
             configuration=configuration,
             ignored_paths=(*self.inherited.ignored_paths, *patterns),
             has_dependencies=depends,
+            layers=layers,
         )
+
+    def _layers(self, own: dict[str, Any], *, image: bool) -> tuple[LayerReference, ...]:
+        """Its own, or those of `[defaults]`. Source: Lambda API reference, CreateFunction: functions
+        with an image of their own have none.
+        """
+        if image and own.get("layers"):
+            self.complaints.error(
+                "A function with an image of its own cannot have layers: their files belong in the "
+                "image. Remove layers, or image.",
+                line=self._line("layers"),
+            )
+        if image:
+            return ()
+        stated = self.inherited.layers
+        if "layers" in self.document.values:
+            path = self.document.path
+            stated = tuple(
+                StatedLayer(text=text, file=path, line=self.document.line(("layers", at)))
+                for at, text in enumerate(own.get("layers", ()))
+            )
+        reader = LayerReader(
+            folder=self.folder,
+            root=self.root,
+            region=self.inherited.region,
+            account=self.inherited.account,
+            complaints=self.complaints,
+        )
+        return reader.read(stated)
 
     def _name(self, own: dict[str, Any]) -> FunctionName:
         if "name" in own:
@@ -192,7 +233,14 @@ class ManifestReader:
             )
         return runtime
 
-    def _handler(self, values: dict[str, Any], runtime: Runtime, *, depends: bool) -> str | None:
+    def _handler(
+        self,
+        values: dict[str, Any],
+        runtime: Runtime,
+        *,
+        depends: bool,
+        layers: tuple[LayerReference, ...],
+    ) -> str | None:
         if "handler" in self.document.values and "handler" not in values:
             return None  # complained about already
         handler: str = values.get("handler", runtime.handler.default)
@@ -202,7 +250,8 @@ class ManifestReader:
             self.folder,
             handler,
             runtime.handler,
-            elsewhere=depends or bool(values.get("layers")),
+            elsewhere=depends,
+            layers=layers,
         )
         if finding is not None:
             line = self._line("handler") or self._line("runtime")

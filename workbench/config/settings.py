@@ -13,6 +13,7 @@ from typing import Any
 
 from workbench.config.complaints import Complaints, quoted, unknown
 from workbench.config.keys import Choice, Flag, Keys, Number, Text, TextList, Whole, read_keys
+from workbench.config.layers import StatedLayer
 from workbench.config.manifest import KEEP_ALIVE, MOST_CONCURRENCY, SHARED_KEYS, Inherited
 from workbench.config.patterns import good_patterns
 from workbench.config.toml_file import Document, empty, read_toml
@@ -233,6 +234,10 @@ def _inherited(
     complaints: Complaints,
 ) -> Inherited:
     defaults = dict(tables["defaults"])
+    layers = tuple(
+        StatedLayer(text=text, file=root / SETTINGS, line=document.line(("defaults", "layers", at)))
+        for at, text in enumerate(defaults.pop("layers", ()))
+    )
     below = NOTHING
     if defaults.pop("environment", None) is not None:
         below = toml_layer(
@@ -250,6 +255,9 @@ def _inherited(
         above = NOTHING
     return Inherited(
         defaults=defaults,
+        layers=layers,
+        region=settings.region,
+        account=settings.account,
         below=below,
         above=above,
         ignored_paths=settings.ignored_paths,

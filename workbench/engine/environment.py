@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+from workbench.engine.entry_point import explained
 from workbench.engine.environment_log import EnvironmentLog
 from workbench.engine.idling import Idling
 from workbench.engine.init_stamps import InitStamps
@@ -533,6 +534,7 @@ class ExecutionEnvironment:
             return
         during_init = self.state is _S.INITIALIZING
         run = self._run
+        ended = explained(ended, self.version)
         outcome = verdict or failures.runtime_exited(
             RequestId("") if run is None else run.acceptance.request_id,
             ended,

@@ -21,6 +21,7 @@ from workbench.engine.surroundings import Surroundings
 from workbench.errors import InvocationNotFound, ThrottledError, WorkbenchError
 from workbench.model import failures
 from workbench.model.concurrency import InitializationType, ThrottleReason
+from workbench.model.container import Mount
 from workbench.model.environment import EnvironmentSnapshot
 from workbench.model.function import FunctionConfiguration
 from workbench.model.invocation import Acceptance, Measurements, Outcome
@@ -129,12 +130,20 @@ class Scheduler:
         return run
 
     def stand_by(
-        self, configuration: FunctionConfiguration, runtime: Runtime, image: Image
+        self,
+        configuration: FunctionConfiguration,
+        runtime: Runtime,
+        image: Image,
+        *,
+        mounts: tuple[Mount, ...] = (),
     ) -> None:
-        """A function without dependencies may soon be invoked: let a container stand ready for it."""
+        """A function may soon be invoked: let a container stand ready for it.
+
+        mounts: what its containers see of this machine, but for its code.
+        """
         stems = self._with.stems
         if stems is not None:
-            kind = cell_kind(configuration, runtime, image, settings=self._settings)
+            kind = cell_kind(configuration, runtime, image, mounts=mounts, settings=self._settings)
             stems.expect(kind, memory_mb=configuration.memory_mb)
 
     def run(self, request_id: RequestId) -> Run:

@@ -12,6 +12,7 @@ from workbench.config.dependencies import read_stated
 from workbench.errors import FunctionNotReady, RuntimeNotFound
 from workbench.functions.code import CodeStore, IgnoredPaths
 from workbench.functions.keeper import EngineKeeper, OpenEngine
+from workbench.functions.layers import Layers
 from workbench.model.container import Mount
 from workbench.model.function import Function, FunctionConfiguration, Severity
 from workbench.model.names import LATEST, FunctionName, RuntimeName
@@ -23,10 +24,16 @@ class Preparation:
     """Makes versions of `$LATEST`."""
 
     def __init__(
-        self, *, keeper: EngineKeeper, code: CodeStore, runtimes: Mapping[RuntimeName, Runtime]
+        self,
+        *,
+        keeper: EngineKeeper,
+        code: CodeStore,
+        layers: Layers,
+        runtimes: Mapping[RuntimeName, Runtime],
     ) -> None:
         self._keeper = keeper
         self._code = code
+        self._layers = layers
         self.runtimes = runtimes
 
     async def prepare(self, function: Function) -> Version:
@@ -54,6 +61,7 @@ class Preparation:
             ignored=IgnoredPaths(function.ignored_paths),
             mount_points=points,
         )
+        layers = await self._layers.mount(function)
         return Version(
             configuration=configuration,
             version=LATEST,
@@ -61,7 +69,8 @@ class Preparation:
             image=image,
             code=code,
             dependencies=dependencies,
-            digest=version_digest(configuration, code, image, dependencies),
+            layers=layers,
+            digest=version_digest(configuration, code, image, dependencies, layers),
         )
 
     async def _dependencies(
@@ -85,8 +94,8 @@ class Preparation:
         )
 
     async def stand_by(self, function: Function) -> None:
-        """Let a container stand ready for `function`, which nobody has invoked yet, where its
-        runtime's image is all that it needs. Raises what `prepare` raises.
+        """Let a container stand ready for `function`, which nobody has invoked yet, where nothing has
+        to be installed for it. Raises what `prepare` raises.
         """
         configuration = runnable(function)
         runtime = self._runtime(configuration.runtime)
@@ -102,8 +111,11 @@ class Preparation:
             architecture=configuration.architecture,
             functions=(function.name,),
         )
+        layers = await self._layers.mount(function)
         engine = await self._keeper.ready()
-        engine.scheduler.stand_by(configuration, runtime, image)
+        engine.scheduler.stand_by(
+            configuration, runtime, image, mounts=() if layers is None else (layers,)
+        )
 
     def _runtime(self, name: RuntimeName) -> Runtime:
         runtime = self.runtimes.get(name)

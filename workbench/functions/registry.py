@@ -12,6 +12,7 @@ from pathlib import Path
 
 from workbench.errors import FunctionNotFound, WorkbenchError
 from workbench.functions.debounce import Burst
+from workbench.functions.layer_users import LayerUsers
 from workbench.model.function import Function, Project, reservations
 from workbench.model.names import FunctionName
 from workbench.model.version import Version
@@ -47,6 +48,7 @@ class Registry:
         self.project = project
         self._entries: dict[FunctionName, Entry] = {}
         self._names: dict[Path, FunctionName] = {}
+        self._layers = LayerUsers(())
         self.adopt(project)
 
     @property
@@ -81,6 +83,11 @@ class Registry:
                 break
         return None
 
+    def with_layer(self, path: Path) -> tuple[tuple[Entry, ...], bool]:
+        """The functions that have a layer that `path` is, or is in; and whether it is in a layer."""
+        names, inside = self._layers.at(path)
+        return tuple(self._entries[name] for name in sorted(names)), inside
+
     def adopt(self, project: Project) -> tuple[FunctionName, ...]:
         """The project as read anew. Answers with the functions that came, went or changed.
 
@@ -98,13 +105,18 @@ class Registry:
             entries[function.name] = entry
         self._entries = entries
         self._names = {entry.function.folder: name for name, entry in entries.items()}
+        self._layers = LayerUsers(entry.function for entry in entries.values())
         self.project = project
         after = {name: entry.function for name, entry in entries.items()}
         return tuple(sorted(name for name in before | after if before.get(name) != after.get(name)))
 
     def replace_function(self, function: Function) -> None:
         """One function as read anew."""
-        self.entry(function.name).function = function
+        entry = self.entry(function.name)
+        changed = entry.function.layers != function.layers
+        entry.function = function
+        if changed:
+            self._layers = LayerUsers(entry.function for entry in self._entries.values())
         functions = tuple(
             function if known.folder == function.folder else known
             for known in self.project.functions

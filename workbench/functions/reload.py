@@ -8,7 +8,7 @@ is announced, and what was there before keeps serving.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -71,6 +71,14 @@ class _Change:
     project: bool = False
 
 
+class Watched(Protocol):
+    """What is watched."""
+
+    async def also(self, paths: Iterable[Path]) -> None:
+        """These folders and files too, from now on, wherever they are, whether they exist or not."""
+        ...
+
+
 class Reload:
     """Keeps every entry's version true to its files."""
 
@@ -96,6 +104,7 @@ class Reload:
         self._timeouts = timeouts
         self._project_burst: Burst | None = None
         self._event_bursts: dict[FunctionName, Burst] = {}
+        self._watched: Watched | None = None
         self._stirred = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._children: set[asyncio.Task[None]] = set()
@@ -113,6 +122,19 @@ class Reload:
                 self._tasks = None
                 for task in (loop, *self._children):
                     task.cancel()  # it may wait for an engine that nobody opens any more
+
+    def follow(self, watched: Watched) -> None:
+        """From now on layers are watched, too; only while open."""
+        self._watched = watched
+        if any(entry.function.layers for entry in self._registry.entries):
+            self._child(self._watch_layers(), "watch layers")
+
+    async def _watch_layers(self) -> None:
+        if self._watched is not None:
+            functions = [entry.function for entry in self._registry.entries]
+            await self._watched.also(
+                path for each in functions for layer in each.layers for path in layer.candidates
+            )
 
     # --- asked by the invoker ------------------------------------------------------------------------
 
@@ -149,7 +171,13 @@ class Reload:
         if path == self._registry.project.root:
             self._everything(now_s)
             return
-        change = self._classify(path)
+        using, inside = self._registry.with_layer(path)
+        for entry in using:
+            entry.burst = _stretched(entry.burst, now_s)
+            entry.burst.paths.add(path)
+            entry.settled.clear()
+            self._stirred.set()
+        change = _Change() if inside else self._classify(path)
         if change.project:
             self._project_burst = _stretched(self._project_burst, now_s)
         if change.entry is not None and change.events:
@@ -279,11 +307,14 @@ class Reload:
             self._stirred.set()
             return
         if function != entry.function:
+            layers = entry.function.layers
             self._registry.replace_function(function)
-            if self._reserve():  # others may fit now, or no more: that is told of them too
+            # what another function reserves, or has as a layer, can be told of this one too
+            if self._reserve() or function.layers != layers:
                 self._project_burst = _stretched(self._project_burst, self._clock.monotonic())
                 self._stirred.set()
             self._bus.publish(ProjectChanged(functions=(function.name,)))
+        await self._watch_layers()
         runnable(function)
         old = entry.version
         version = await self._preparation.prepare(function)
@@ -310,6 +341,7 @@ class Reload:
         before = {entry.function.name for entry in self._registry.entries}
         changed = self._registry.adopt(project)
         self._reserve()
+        await self._watch_layers()
         engine = self._keeper.engine
         for name in changed:
             try:
@@ -363,8 +395,15 @@ def _half_saved(entry: Entry, burst: Burst) -> bool:
         return False
     folder = entry.function.folder
     manifest = folder / MANIFEST
-    return (manifest in burst.paths and not has_content(manifest)) or burst.half_saved(
-        folder, entry.version.code.folder
+    if manifest in burst.paths and not has_content(manifest):
+        return True
+    if burst.half_saved(folder, entry.version.code.folder):
+        return True
+    before = entry.version.layers
+    layers = [path for layer in entry.function.layers for path in layer.candidates]
+    return before is not None and any(
+        (path in burst.paths and not has_content(path)) or burst.half_saved(path, before.source)
+        for path in layers
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
+from workbench.model.layer import LayerReference
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.terminal_text import plain, safe
 from workbench.values import dataclass
@@ -87,6 +88,7 @@ class FunctionConfiguration:
     variables: tuple[Variable, ...] = ()
     """Sorted by name, one per name."""
     layers: tuple[str, ...] = ()
+    """As stated: folders, zips and layer versions, in the order of merging."""
     kms_key: str | None = None
     """The key that variables of its published versions are sealed with, as Lambda's KMSKeyArn: 1-64 of
     letters, digits, - and _; `None`: the user's own default key.
@@ -125,6 +127,8 @@ class Function:
     """It states some, in a file its runtime's `DependencyRule` names."""
     ignored_paths: tuple[str, ...] = ()
     """Its own and the project's patterns of files that are neither code nor a reason to reload."""
+    layers: tuple[LayerReference, ...] = ()
+    """What `configuration.layers` name, also those that cannot be used, in the order of merging."""
 
     @property
     def broken(self) -> bool:

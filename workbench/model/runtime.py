@@ -76,7 +76,8 @@ class ProcessRule:
     version_prefix: str
     """What that text must start with."""
     command: tuple[str, ...]
-    """argv; `{interpreter}`, `{runtimes}`, `{code}` and `{handler}` are filled in."""
+    """argv; `{interpreter}`, `{runtimes}`, `{code}`, `{layers}` and `{handler}` are filled in. Of
+    several alternatives for the program, joined by ':', the first that exists is started."""
     install: tuple[str, ...] = ()
     """argv that installs dependencies where the dependency rule's names programs of the image;
     `{interpreter}` and `{installed}` are filled in. Empty: the rule's own."""

@@ -50,6 +50,8 @@ class Version:
     image: Image
     code: Code
     dependencies: Mount | None
+    layers: Mount | None = None
+    """All of them, merged."""
     digest: str
     """Of everything above: two versions with one digest behave alike."""
 
@@ -61,11 +63,16 @@ class Version:
     def mounts(self) -> tuple[Mount, ...]:
         """What its containers see of this machine."""
         code = Mount(source=self.code.folder, target=TASK_ROOT)
-        return (code,) if self.dependencies is None else (code, self.dependencies)
+        others = (self.dependencies, self.layers)
+        return (code, *(mount for mount in others if mount is not None))
 
 
 def version_digest(
-    configuration: FunctionConfiguration, code: Code, image: Image, dependencies: Mount | None
+    configuration: FunctionConfiguration,
+    code: Code,
+    image: Image,
+    dependencies: Mount | None,
+    layers: Mount | None = None,
 ) -> str:
     """The digest that tells versions of one function apart."""
     parts = (
@@ -79,6 +86,7 @@ def version_digest(
         code.digest,
         image.digest,
         "" if dependencies is None else str(dependencies.source),
+        "" if layers is None else layers.source.name,
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -86,5 +94,7 @@ def version_digest(
 def with_memory(version: Version, memory_mb: int) -> Version:
     """The same with another memory size: another version, whose environments are its own."""
     configuration = replace(version.configuration, memory_mb=memory_mb)
-    digest = version_digest(configuration, version.code, version.image, version.dependencies)
+    digest = version_digest(
+        configuration, version.code, version.image, version.dependencies, version.layers
+    )
     return replace(version, configuration=configuration, digest=digest)

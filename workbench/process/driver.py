@@ -20,6 +20,7 @@ from typing import Protocol
 from workbench.clock import Clock
 from workbench.errors import ContainerLost, ContainerRefused
 from workbench.model.container import ContainerSpec, Mount, RuntimeExit, RuntimeStart
+from workbench.model.layer import LAYERS_ROOT
 from workbench.model.settings import Timeouts
 from workbench.model.version import TASK_ROOT
 from workbench.ports import ConnectionFactory, ContainerListener
@@ -29,7 +30,7 @@ from workbench.process.launcher import FRAMED_FD
 from workbench.process.program import Program
 from workbench.process.running import RunningRuntime
 from workbench.process.sweep import InstanceFolder, kill_marked
-from workbench.process.variables import DEPENDENCIES, local_variables
+from workbench.process.variables import DEPENDENCIES, LAYERS, local_variables
 from workbench.runtime_streams.turns import TURNS, after_turns
 
 RUNTIME_DIR = "/var/runtime"
@@ -97,7 +98,7 @@ class ProcessContainer:
             after_turns(1, lambda: self._tell_end(RuntimeExit(code=None, start_error=reason)))
             return
         self.control.start(
-            self._program.argv(code=self._code, handler=start.handler),
+            self._program.argv(code=self._code, layers=self._layers, handler=start.handler),
             cwd=self._code,
             variables=self._variables(start, running.address),
             descriptors=running.theirs,
@@ -191,6 +192,10 @@ class ProcessContainer:
     def _code(self) -> Path:
         return next(m.source for m in self._spec.mounts if m.target == TASK_ROOT)
 
+    @property
+    def _layers(self) -> Path | None:
+        return next((m.source for m in self._spec.mounts if m.target == LAYERS_ROOT), None)
+
     def _variables(self, start: RuntimeStart, address: str) -> dict[str, str]:
         runtime = self._program.runtime
         mounts = (*self._spec.mounts, Mount(source=runtime.folder, target=RUNTIME_DIR))
@@ -205,7 +210,9 @@ class ProcessContainer:
         if start.log_frames:
             variables["_LAMBDA_TELEMETRY_LOG_FD"] = str(FRAMED_FD)
         for mount in self._spec.mounts:
-            if mount.target != TASK_ROOT:
+            if mount.target == LAYERS_ROOT:
+                variables[LAYERS] = str(mount.source)
+            elif mount.target != TASK_ROOT:
                 variables[DEPENDENCIES] = str(mount.source)
         return variables
 

@@ -18,16 +18,22 @@ class Program:
     version: str
     """What the interpreter calls itself; empty where it was not asked."""
 
-    def argv(self, *, code: Path, handler: str) -> tuple[str, ...]:
-        """The command, its places filled in."""
+    def argv(self, *, code: Path, layers: Path | None, handler: str) -> tuple[str, ...]:
+        """The command, its places filled in; of several alternatives for the program, the first that
+        is there.
+        """
         assert self.runtime.process is not None
         places = {
             "{interpreter}": str(self.interpreter or ""),
             "{runtimes}": str(self.runtime.folder.parent),
             "{code}": str(code),
+            "{layers}": str(layers or "/nowhere"),
             "{handler}": handler,
         }
-        return tuple(_filled(word, places) for word in self.runtime.process.command)
+        program, *arguments = self.runtime.process.command
+        alternatives = [_filled(word, places) for word in program.split(":")]
+        found = next((each for each in alternatives if Path(each).exists()), alternatives[0])
+        return (found, *(_filled(word, places) for word in arguments))
 
     def path(self, path: str) -> str:
         """PATH for its processes: what stands beside the interpreter is found first."""

@@ -9,6 +9,9 @@ from workbench.model.container import Mount
 DEPENDENCIES = "WORKBENCH_DEPENDENCIES"
 """Tells our own runtime clients where the function's dependencies are."""
 
+LAYERS = "WORKBENCH_LAYERS"
+"""Tells them where its layers are, merged."""
+
 
 def local_variables(
     given: Iterable[tuple[str, str]],

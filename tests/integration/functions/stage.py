@@ -29,6 +29,7 @@ from workbench.facade.releases import Releases
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
+from workbench.functions.layers import Layers
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
@@ -242,6 +243,7 @@ async def stage(
     preparation = Preparation(
         keeper=keeper,
         code=code,
+        layers=Layers(code=code, settings=settings),
         runtimes={RuntimeName("python3.13"): replace(a_runtime(), dependencies=REQUIREMENTS)},
     )
     reload = Reload(
@@ -270,7 +272,8 @@ async def stage(
         async with asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(keeper.run())
             engine = await keeper.ready()
-            async with reload.open(), watch(root, reload.noticed, bus):
+            async with reload.open(), watch(root, reload.noticed, bus) as watched:
+                reload.follow(watched)
                 try:
                     yield Stage(
                         root=root,

@@ -40,6 +40,7 @@ from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
+from workbench.functions.layers import Layers
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
@@ -280,7 +281,12 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
 
         registry = Registry(reader.files.project)
         keeper = EngineKeeper(open_engine, bus=bus, clock=wall)
-        preparation = Preparation(keeper=keeper, code=CodeStore(state / "code"), runtimes=runtimes)
+        preparation = Preparation(
+            keeper=keeper,
+            code=CodeStore(state / "code"),
+            layers=Layers(code=CodeStore(state / "code"), settings=settings),
+            runtimes=runtimes,
+        )
         reload = Reload(
             registry=registry,
             preparation=preparation,

@@ -154,7 +154,7 @@ def test_every_key_reaches_the_configuration(disk: ProjectOnDisk) -> None:
         ('handler = ""', 'handler must be 1 to 128 characters without blanks, not the text "".'),
         (
             'layers = ["a", "b", "c", "d", "e", "f"]',
-            "layers must be an array of at most 5 layers; it has 6.",
+            "layers has 6: Cannot reference more than 5 layers.",
         ),
         ("layers = [1]", "layers must be an array of at most 5 layers, without the number 1."),
         ('layers = [""]', "layers must be an array of at most 5 layers, without empty text."),
@@ -336,15 +336,6 @@ def test_function_with_an_image_may_keep_its_code_there(disk: ProjectOnDisk) -> 
     disk.function("orders", f'{GOOD}image = "mine:1"', code="")
 
     assert disk.only().problems == ()
-
-
-def test_layers_are_said_not_to_be_mounted(disk: ProjectOnDisk) -> None:
-    disk.function("orders", f'{GOOD}layers = ["common"]')
-
-    assert disk.complaints() == [
-        "orders/function.toml:2: Layers are not mounted yet: the function runs without them."
-    ]
-    assert disk.configuration().layers == ("common",)
 
 
 # --- dependencies -----------------------------------------------------------------------------------------
