@@ -174,6 +174,10 @@ class Delivery:
     client_context: bytes | None = None
 
 
+Answering = Callable[[int, bytes], None]
+"""Takes the status and the body of an answer; nothing happens when nobody waits for it any more."""
+
+
 class RuntimeEvents(Protocol):
     """What a runtime did, told to its environment. Synchronous; called only when it was legal."""
 
@@ -191,6 +195,11 @@ class RuntimeEvents(Protocol):
 
     def on_init_error(self, body: bytes, error_type: str | None) -> None:
         """It reported that it could not initialise."""
+
+    def on_hook_report(self, target: str, body: bytes, answer: Answering) -> None:
+        """Code in the environment reports to a deployment (`model/hook_report.py`). Answered once,
+        now or later.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +257,16 @@ class Journal(Protocol):
 
     def reported(self, record: InvocationRecord) -> None:
         """Its figures are final; a death within the next moment may lose them. Never raises."""
+
+
+# --- deployments --------------------------------------------------------------------------------------
+
+
+class HookReports(Protocol):
+    """Takes what hook functions report to deployments."""
+
+    def take(self, request_id: RequestId, target: str, body: bytes, answer: Answering) -> None:
+        """A report from within invocation `request_id`, which may report for itself alone."""
 
 
 # --- what a version is made of ------------------------------------------------------------------------

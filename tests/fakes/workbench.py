@@ -17,7 +17,7 @@ from tests.fakes.releases import KeepsImages, a_repository
 from tests.fakes.runtime import Event, FakeRuntime, died
 from tests.fakes.versions import a_runtime
 from workbench.assembly.keys import key_care
-from workbench.assembly.releases import make_releases
+from workbench.assembly.releases import make_deploying, make_releases
 from workbench.clock import SystemClock
 from workbench.config.events import EventFiles
 from workbench.config.scaffold import create_function
@@ -35,6 +35,7 @@ from workbench.facade.invocations import Invocations
 from workbench.facade.keys import SealingKeys
 from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
+from workbench.functions.hooks import HookDesk
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
 from workbench.functions.layers import Layers
@@ -220,6 +221,7 @@ async def fake_house(
     settings = settings or Settings()
     clock, bus = SystemClock(), Bus()
     state = root / ".workbench"
+    desk = HookDesk()
     driver = FakeDriver(clock, Behaviour(programs=(obedient,)))
     images = OneImage()
     runtimes = {RuntimeName("python3.13"): a_runtime()}
@@ -235,6 +237,7 @@ async def fake_house(
             clock=clock,
             settings=settings,
             labels=(),
+            hook_reports=desk,
         )
 
         ledger = Ledger(limit=settings.limits.concurrency)
@@ -306,6 +309,15 @@ async def fake_house(
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),
             keys=SealingKeys(lambda: key_care(state)),
             releases=releases,
+            deploying=make_deploying(
+                releases.repository,
+                invoker=invoker,
+                keeper=keeper,
+                history=store.history,
+                desk=desk,
+                bus=bus,
+                clock=clock,
+            ),
             bus=bus,
         )
         async with asyncio.TaskGroup() as tasks:

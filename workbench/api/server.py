@@ -21,6 +21,7 @@ from workbench.errors import InternalError, InvalidParameter, RequestTooLarge, W
 from workbench.facade.invocations import Run, Waiting
 from workbench.facade.workbench import Workbench
 from workbench.http_connection import Connection, Exchange, field, fields
+from workbench.model import hook_report
 from workbench.model.invocation import InvokeRequest, Origin
 from workbench.model.names import RequestId
 from workbench.model.telemetry import Fault
@@ -124,6 +125,9 @@ class Endpoint:
     def _begin(self, exchange: Exchange) -> None:
         """What can be refused before its body is here."""
         check_caller(exchange.headers)
+        if exchange.headers.get(hook_report.TARGET, "").startswith(hook_report.SERVICE):
+            exchange.then = self._hear_hook
+            return
         call = wire.parse_call(exchange.method, exchange.target, exchange.headers)
         if call.kind is wire.InvocationType.EVENT:
             raise InvalidParameter(
@@ -134,6 +138,31 @@ class Endpoint:
         if int(exchange.headers.get("content-length", "0")) > self._settings.limits.request_bytes:
             raise self._too_large()
         exchange.then = partial(self._carry_out, call)
+
+    def _hear_hook(self, exchange: Exchange) -> None:
+        """Not Lambda's but CodeDeploy's: a hook, or a person in its place, reports."""
+        assert self._tasks is not None, "connections are served while it is open"
+        task = self._tasks.create_task(self._report(exchange), name="hook report")
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _report(self, exchange: Exchange) -> None:
+        try:
+            body = b"" if exchange.too_large else exchange.body
+            report = hook_report.parse_report(exchange.headers[hook_report.TARGET], body)
+            await self._workbench.deployments.report(report)
+        except WorkbenchError as error:
+            status, body = hook_report.refused(error)
+        except Exception as error:  # noqa: BLE001 - the top of a supervised child
+            self._refuse(exchange, error, None)
+            return
+        else:
+            status, body = hook_report.accepted(report)
+        headers = {
+            "Content-Type": hook_report.CONTENT_TYPE,
+            "x-amzn-RequestId": _new_request_id(),
+        }
+        self._answer(exchange, wire.Answer(status=status, headers=headers, body=body))
 
     def _carry_out(self, call: wire.InvokeCall, exchange: Exchange) -> None:
         if exchange.too_large:

@@ -254,6 +254,7 @@ def _scheduler(
             settings=site.settings,
             labels=site.labels,
             stems=stems,
+            hook_reports=site.hook_reports,
         ),
         ledger=site.ledger,
         memory_budget_mb=site.settings.limits.memory_budget_mb or default_budget_mb(machine_mb),

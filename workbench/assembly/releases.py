@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.clock import Clock
 from workbench.facade.releases import Releases
+from workbench.functions.hooks import HookDesk
+from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper
 from workbench.functions.preparation import Preparation
 from workbench.functions.published import Published
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
 from workbench.model.function import Function
+from workbench.store.history import History
+from workbench.telemetry import Bus
 
 if TYPE_CHECKING:
+    from workbench.facade.deployments import Deployments
     from workbench.functions.publishing import Publishing
 
 
@@ -50,3 +56,38 @@ def make_releases(  # noqa: PLR0913 - composition
     return Releases(
         repository=repository, published=published, publishing=publishing, registry=registry
     )
+
+
+def make_deploying(  # noqa: PLR0913 - composition
+    repository: Repository,
+    *,
+    invoker: Invoker,
+    keeper: EngineKeeper,
+    history: History,
+    desk: HookDesk,
+    bus: Bus,
+    clock: Clock,
+) -> Callable[[], Deployments]:
+    """What gives the one and only `Deployments`, made when it is first asked for."""
+
+    @cache
+    def deploying() -> Deployments:
+        from workbench.facade.deployments import Deployments  # who deploys nothing does without
+        from workbench.functions.deployments import Deployer
+        from workbench.functions.hook_runner import HookRunner
+        from workbench.store.releases.deployments import DeploymentStore
+
+        store = DeploymentStore(repository.store.database, clock=clock)
+        runner = HookRunner(invoker=invoker, keeper=keeper, store=store, desk=desk)
+        deployer = Deployer(
+            store=store,
+            counts=history,
+            hooks=runner,
+            bus=bus,
+            clock=clock,
+            lock=repository.state / "deployments.lock",
+        )
+        runner.taken = deployer.hurry
+        return Deployments(store=store, deployer=deployer, history=history, clock=clock)
+
+    return deploying

@@ -11,6 +11,7 @@ from workbench.engine.concurrency import Ledger
 from workbench.model.names import RuntimeName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings
+from workbench.ports import HookReports
 from workbench.store.opening import Store
 from workbench.telemetry import Bus
 from workbench.values import dataclass
@@ -29,6 +30,7 @@ class Site:
     ledger: Ledger
     bus: Bus
     clock: Clock
+    hook_reports: HookReports
     stays: bool = False
     """It is open for longer than a command: things are worth being made ahead of need."""
 

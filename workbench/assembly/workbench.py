@@ -10,7 +10,7 @@ from pathlib import Path
 from workbench.assembly.checkup import examine, mend, provide_engine
 from workbench.assembly.engines import open_engine
 from workbench.assembly.keys import key_care
-from workbench.assembly.releases import make_releases
+from workbench.assembly.releases import make_deploying, make_releases
 from workbench.assembly.site import Site
 from workbench.assembly.tidying import tidy
 from workbench.clock import SystemClock
@@ -32,6 +32,7 @@ from workbench.facade.invocations import Invocations
 from workbench.facade.keys import SealingKeys
 from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
+from workbench.functions.hooks import HookDesk
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper
 from workbench.functions.layers import Layers
@@ -46,6 +47,9 @@ from workbench.store.releases.release_store import ReleaseStore
 from workbench.store.sealing import Keys
 from workbench.telemetry import Bus
 from workbench.values import dataclass
+
+LOOK_EVERY_S = 2.0
+"""How soon the first thing that is published on this project is noticed."""
 
 
 @asynccontextmanager
@@ -71,6 +75,7 @@ async def open_workbench(
     root = reader.files.project.root
     state = state_folder(root)
     settings = reader.files.settings
+    desk = HookDesk()
     async with open_store(
         state, bus=bus, clock=clock, settings=settings, kind=InstanceKind(kind)
     ) as store:
@@ -84,9 +89,10 @@ async def open_workbench(
             ledger=Ledger(limit=settings.limits.concurrency),
             bus=bus,
             clock=clock,
+            hook_reports=desk,
             stays=InstanceKind(kind) is not InstanceKind.CLI,
         )
-        async with _running(site, _rooms(site, reader, held=hold_engine)) as workbench:
+        async with _running(site, _rooms(site, reader, desk, held=hold_engine)) as workbench:
             yield workbench
 
 
@@ -101,7 +107,7 @@ class _Rooms:
     events: EventFiles
 
 
-def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
+def _rooms(site: Site, reader: ProjectReader, desk: HookDesk, *, held: bool) -> _Rooms:
     code = CodeStore(site.state / "code")
     events = EventFiles(site.root, site.state / "trash")
     registry = Registry(reader.files.project)
@@ -170,9 +176,29 @@ def _rooms(site: Site, reader: ProjectReader, *, held: bool) -> _Rooms:
         ),
         keys=SealingKeys(lambda: key_care(site.state)),
         releases=releases,
+        deploying=make_deploying(
+            releases.repository,
+            invoker=invoker,
+            keeper=keeper,
+            history=history,
+            desk=desk,
+            bus=site.bus,
+            clock=site.clock,
+        ),
         bus=site.bus,
     )
     return _Rooms(workbench=workbench, keeper=keeper, reload=reload, code=code, events=events)
+
+
+async def _deploy(site: Site, workbench: Workbench) -> None:
+    """A workbench that stays drives what anybody deploys. Not before the first paint, and nothing of
+    it is even imported before something is published.
+    """
+    releases = workbench.releases.repository.store.database.path
+    while site.stays:
+        await site.clock.sleep(LOOK_EVERY_S)
+        if releases.exists():
+            await workbench.deployments.drive()
 
 
 @asynccontextmanager
@@ -194,6 +220,7 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
         try:
             async with asyncio.TaskGroup() as inner:  # ends before the recorder does
                 keeping = inner.create_task(rooms.keeper.run(), name="engine keeper")
+                deploying = inner.create_task(_deploy(site, rooms.workbench), name="deployments")
                 noticed = rooms.reload.noticed
                 async with rooms.reload.open(), watch(site.root, noticed, site.bus) as watched:
                     rooms.reload.follow(watched)
@@ -202,6 +229,7 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
                     except Exception as error:  # noqa: BLE001 - raised again below
                         failure = error
                     finally:
+                        deploying.cancel()
                         keeping.cancel()
         finally:
             tidying.cancel()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.cli.deployment_parsers import add_deployment_commands
 from workbench.cli.release_parsers import add_release_commands
 
 ENGINES = ("docker", "process", "auto")
@@ -80,6 +81,7 @@ def make_parser() -> _Parser:
     for add in (_run_commands, _look_commands, _hand_commands, _make_commands):
         add(commands)
     add_release_commands(commands)
+    add_deployment_commands(commands)
     _care_commands(commands)
     return parser
 

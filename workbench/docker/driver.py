@@ -31,7 +31,7 @@ from workbench.docker.nobody import nobody
 from workbench.docker.room import own_files
 from workbench.docker.sweep import find_strays, remove_orphans
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
-from workbench.model.container import ContainerSpec, RuntimeStart
+from workbench.model.container import ContainerSpec, RuntimeStart, place_api
 from workbench.model.names import EnvironmentId
 from workbench.model.settings import Timeouts
 from workbench.model.stem import CellSpec
@@ -268,7 +268,8 @@ class DockerDriver:
 
     def completed(self, start: RuntimeStart, spec: ContainerSpec) -> RuntimeStart:
         """`start` with what only this driver knows: the API's address, the image's own command."""
-        variables = dict(start.variables) | {"AWS_LAMBDA_RUNTIME_API": API_ADDRESS}
+        variables = dict(start.variables)
+        place_api(variables, API_ADDRESS)
         command = start.command
         if not command:
             config = self._images[spec.image].get("Config") or {}

@@ -24,7 +24,7 @@ from workbench.engine.obtaining import Obtaining
 from workbench.engine.run import Run
 from workbench.engine.surroundings import Surroundings
 from workbench.engine.timer import Timer
-from workbench.errors import ContainerLost, DriverError, InternalError, WorkbenchError
+from workbench.errors import AccessDenied, ContainerLost, DriverError, InternalError, WorkbenchError
 from workbench.model import failures, report
 from workbench.model.concurrency import InitializationType
 from workbench.model.container import (
@@ -42,6 +42,7 @@ from workbench.model.environment import (
     next_state,
 )
 from workbench.model.function import FunctionConfiguration
+from workbench.model.hook_report import refused
 from workbench.model.invocation import InitSplit, Measurements, Outcome, OutcomeKind
 from workbench.model.names import EnvironmentId, RequestId
 from workbench.model.telemetry import (
@@ -55,6 +56,7 @@ from workbench.model.telemetry import (
 from workbench.model.variables import runtime_variables
 from workbench.model.version import Version
 from workbench.ports import (
+    Answering,
     BadResponse,
     Container,
     Delivery,
@@ -495,6 +497,13 @@ class ExecutionEnvironment:
             self._kill(
                 failures.posted_error(body, header_type=error_type, kind=OutcomeKind.INIT_ERROR)
             )
+
+    def on_hook_report(self, target: str, body: bytes, answer: Answering) -> None:
+        reports = self._with.hook_reports
+        if self._run is None or reports is None:
+            answer(*refused(AccessDenied("No invocation is in progress here that could report.")))
+        else:
+            reports.take(self._run.acceptance.request_id, target, body, answer)
 
     def _answered(self, request_id: RequestId, outcome: Outcome) -> None:
         run = self._run

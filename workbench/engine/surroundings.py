@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.clock import Clock
 from workbench.engine.stem_cells import StemCells
 from workbench.model.settings import Settings
-from workbench.ports import ContainerDriver, Journal, RuntimeEndpoints
+from workbench.ports import ContainerDriver, HookReports, Journal, RuntimeEndpoints
 from workbench.telemetry import Bus
 from workbench.values import dataclass
 
@@ -23,3 +23,5 @@ class Surroundings:
     labels: tuple[tuple[str, str], ...]
     stems: StemCells | None = None
     """Containers that stand ready; `None`: every one is made when it is needed."""
+    hook_reports: HookReports | None = None
+    """`None`: nobody deploys."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from workbench.values import dataclass
 if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
+    from workbench.facade.deployments import Deployments
     from workbench.facade.replay import Replay
     from workbench.facade.versions import Versions
 from workbench.facade.tuning import Tuning
@@ -47,6 +48,7 @@ class Workbench:
     doctor: Doctor
     keys: SealingKeys
     releases: Releases
+    deploying: Callable[[], Deployments]
     bus: Bus
 
     @property
@@ -63,6 +65,11 @@ class Workbench:
     def changes(self) -> Changes:
         """What was published, moved and deleted, and taking it back."""
         return self.releases.changes
+
+    @property
+    def deployments(self) -> Deployments:
+        """Traffic that moves from one version to another."""
+        return self.deploying()
 
     @property
     def replay(self) -> Replay:

@@ -14,14 +14,12 @@ import asyncio
 import base64
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from workbench.errors import CodeDamaged, FunctionNotReady, InvalidParameter, ZipTooLarge
-from workbench.expression import expression
 from workbench.functions.archives import (
     UNZIPPED_BYTES,
     ZIPPED_BYTES,
@@ -66,7 +64,6 @@ ALWAYS_IGNORED = (
 (`4913` is what vim writes to see whether it can.) Events, function.toml and
 NAME.env are watched apart; secrets in the latter have no business among the code."""
 
-_GROUP = expression(r"\(\?P<\w+>")
 _T = TypeVar("_T")
 _Stat = tuple[int, int, int, int, int]
 
@@ -87,20 +84,10 @@ class IgnoredPaths:
     def __init__(self, patterns: tuple[str, ...] = ()) -> None:
         import pathspec  # 25 ms that only who looks at code waits for
 
-        spec = pathspec.GitIgnoreSpec.from_lines((*ALWAYS_IGNORED, *patterns))
-        self._spec = spec
-        # Twenty searches for each path are most of what looking at unchanged code costs. Where no
-        # pattern takes another one back, one search for any of them says the same.
-        stated = [each for each in spec.patterns if each.regex is not None]
-        self._any: re.Pattern[str] | None = None
-        if all(each.include for each in stated):
-            alternatives = (_GROUP.sub("(?:", each.regex.pattern) for each in stated if each.regex)
-            self._any = re.compile("|".join(f"(?:{each})" for each in alternatives))
+        self._spec = pathspec.GitIgnoreSpec.from_lines((*ALWAYS_IGNORED, *patterns))
 
     def matches(self, relative: str) -> bool:
         """`relative` to the function's folder, with `/`; a folder ends with one."""
-        if self._any is not None:
-            return self._any.match(relative) is not None
         return self._spec.match_file(relative)
 
 

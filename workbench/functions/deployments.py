@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from workbench.clock import Clock
-from workbench.errors import DriverError, StoreError, ThrottledError
+from workbench.errors import EngineUnreachable, StoreError, ThrottledError
 from workbench.model.alarm import Traffic
 from workbench.model.deployment import Deployment, Facts, LifecycleEvent, advance
 from workbench.model.names import FunctionName, Qualifier
@@ -47,7 +47,7 @@ class Hooks(Protocol):
     async def run(self, deployment: Deployment, event: LifecycleEvent) -> str | None:
         """Invoke the hook of `event` and wait for its end; why its invocation failed, a sentence.
 
-        Raises `ThrottledError`, `DriverError`: it was not invoked, and may be yet.
+        Raises `ThrottledError`, `EngineUnreachable`: it was not invoked, and may be yet.
         """
         ...
 
@@ -98,6 +98,7 @@ class Deployer:
         with _held(self._lock) as held:
             if not held:
                 return False
+            failure: StoreError | None = None
             async with asyncio.TaskGroup() as tasks:
                 asking: set[asyncio.Task[None]] = set()
                 try:
@@ -105,9 +106,13 @@ class Deployer:
                         due = [await self._advance(*one, tasks, asking) for one in running]
                         if not any(due):
                             await self._pause(self._until(running))
+                except StoreError as error:  # raised below as it is, not as a group
+                    failure = error
                 finally:
                     for task in asking:
                         task.cancel()
+        if failure is not None:
+            raise failure
         return True
 
     def _until(self, running: tuple[tuple[Deployment, Alias | None], ...]) -> float:
@@ -159,12 +164,11 @@ class Deployer:
     async def _ask(self, deployment: Deployment, event: LifecycleEvent, execution: str) -> None:
         try:
             failure = await self._hooks.run(deployment, event)
-        except (ThrottledError, DriverError):
+            if failure is not None:
+                await self._store.hook_failed(deployment.id, execution, failure)
+        except (ThrottledError, EngineUnreachable, StoreError):
             await self._clock.sleep(TICK_S)
             self._asked.discard(execution)
-            return
-        if failure is not None:
-            await self._store.hook_failed(deployment.id, execution, failure)
         self._hurry.set()
 
     async def _pause(self, seconds: float) -> None:

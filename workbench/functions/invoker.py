@@ -19,11 +19,17 @@ from workbench.errors import (
 from workbench.functions.keeper import EngineKeeper, OpenEngine
 from workbench.functions.published import Published
 from workbench.functions.reload import Reload
+from workbench.model.function import Variable
+from workbench.model.hook_report import API_PLACE, ENDPOINT_VARIABLE
 from workbench.model.invocation import Acceptance, InvokeRequest
 from workbench.model.names import LATEST, Qualifier, RequestId, Target
 from workbench.model.settings import Settings
-from workbench.model.version import Version, with_memory
+from workbench.model.version import Version, with_memory, with_variable
 from workbench.values import dataclass
+
+_REPORT_HERE = Variable(
+    name=ENDPOINT_VARIABLE, value=API_PLACE, source="the deployment", secret=False
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class Invoker:
     def _accept(self, engine: OpenEngine, version: Version, request: InvokeRequest) -> Run:
         if request.memory_mb is not None:
             version = with_memory(version, request.memory_mb)
+        if request.hook:
+            version = with_variable(version, _REPORT_HERE)
         now = self._clock.now()
         return engine.scheduler.invoke(
             version,

@@ -9,6 +9,7 @@ import signal
 from enum import StrEnum
 from pathlib import Path
 
+from workbench.model.hook_report import API_PLACE, ENDPOINT_VARIABLE
 from workbench.model.names import EnvironmentId
 from workbench.values import dataclass
 
@@ -52,6 +53,13 @@ class RuntimeStart:
     """The whole environment of the process, but for what only the driver knows
     (AWS_LAMBDA_RUNTIME_API, and paths where there is no container)."""
     log_frames: bool
+
+
+def place_api(variables: dict[str, str], address: str) -> None:
+    """Complete a runtime's variables by where its API is: `HOST:PORT`."""
+    variables["AWS_LAMBDA_RUNTIME_API"] = address
+    if variables.get(ENDPOINT_VARIABLE) == API_PLACE:
+        variables[ENDPOINT_VARIABLE] = f"http://{address}"
 
 
 class ContainerOrigin(StrEnum):

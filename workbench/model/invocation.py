@@ -42,6 +42,8 @@ class Origin(StrEnum):
     CLI = "cli"
     API = "api"
     REPLAY = "replay"
+    DEPLOYMENT = "deployment"
+    """A hook of a deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class InvokeRequest:
     """In a new environment, which goes when the invocation is over."""
     memory_mb: int | None = None
     """With this much memory, and the CPU that goes with it, in place of what is configured."""
+    hook: bool = False
+    """As a deployment's hook: SDKs in it find CodeDeploy where its environment can report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

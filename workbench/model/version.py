@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.model.container import Mount
-from workbench.model.function import FUNCTION_WIDE, FunctionConfiguration
+from workbench.model.function import FUNCTION_WIDE, FunctionConfiguration, Variable
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.runtime import Runtime
 from workbench.values import dataclass
@@ -91,9 +91,18 @@ def version_digest(
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+def with_variable(version: Version, variable: Variable) -> Version:
+    """The same with one more environment variable: another version, likewise."""
+    kept = tuple(each for each in version.configuration.variables if each.name != variable.name)
+    return _reconfigured(version, replace(version.configuration, variables=(*kept, variable)))
+
+
 def with_memory(version: Version, memory_mb: int) -> Version:
     """The same with another memory size: another version, whose environments are its own."""
-    configuration = replace(version.configuration, memory_mb=memory_mb)
+    return _reconfigured(version, replace(version.configuration, memory_mb=memory_mb))
+
+
+def _reconfigured(version: Version, configuration: FunctionConfiguration) -> Version:
     digest = version_digest(
         configuration, version.code, version.image, version.dependencies, version.layers
     )

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from workbench.clock import Clock
 from workbench.errors import ContainerLost, ContainerRefused
-from workbench.model.container import ContainerSpec, Mount, RuntimeExit, RuntimeStart
+from workbench.model.container import ContainerSpec, Mount, RuntimeExit, RuntimeStart, place_api
 from workbench.model.layer import LAYERS_ROOT
 from workbench.model.settings import Timeouts
 from workbench.model.version import TASK_ROOT
@@ -205,7 +205,7 @@ class ProcessContainer:
             image_only=dict(runtime.variables),
             path=self._program.path(self._driver.programs.path),
         )
-        variables["AWS_LAMBDA_RUNTIME_API"] = address
+        place_api(variables, address)
         variables["TMPDIR"] = str(self._folder / "tmp")
         if start.log_frames:
             variables["_LAMBDA_TELEMETRY_LOG_FD"] = str(FRAMED_FD)

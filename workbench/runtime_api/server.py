@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from workbench.errors import ProtocolError
 from workbench.http_connection import Connection, Exchange, field
+from workbench.model import hook_report
 from workbench.model.names import RequestId
 from workbench.model.settings import Limits
 from workbench.ports import BadResponse, ConnectionFactory, Delivery, RuntimeEvents
@@ -26,6 +27,7 @@ _INVOCATION = f"{PREFIX}runtime/invocation/"
 _INIT_ERROR = f"{PREFIX}runtime/init/error"
 _PING = f"{PREFIX}ping"
 _JSON = field("Content-Type", "application/json")
+_AWS_JSON = field("Content-Type", hook_report.CONTENT_TYPE)
 _TEXT = field("Content-Type", "text/plain")
 _OK = b'{"status":"OK"}\n'
 
@@ -123,6 +125,8 @@ class Endpoint:
             exchange.then = self._init_error
         elif what == ("GET", _PING):
             exchange.respond(200, _TEXT, b"pong")
+        elif exchange.headers.get(hook_report.TARGET, "").startswith(hook_report.SERVICE):
+            exchange.then = self._hook_report
         else:
             _refuse_unknown(exchange)
 
@@ -173,6 +177,13 @@ class Endpoint:
         self._session.failed_to_initialise()
         self._events.on_init_error(_kept(exchange), _error_type(exchange))
         exchange.respond(202, _JSON, _OK)
+
+    def _hook_report(self, exchange: Exchange) -> None:
+        def answer(status: int, body: bytes) -> None:
+            exchange.respond(status, _AWS_JSON, body)
+
+        target = exchange.headers[hook_report.TARGET]
+        self._events.on_hook_report(target, _kept(exchange), answer)
 
 
 class Endpoints:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.integration.conformance.witness import PATIENCE_S
 from workbench.model.names import RequestId
 from workbench.model.settings import Limits
-from workbench.ports import BadResponse, Delivery
+from workbench.ports import Answering, BadResponse, Delivery
 from workbench.runtime_api.server import Endpoint, Endpoints
 
 FIRST = RequestId("11111111-1111-4111-8111-111111111111")
@@ -44,6 +44,10 @@ class Told:
 
     def on_init_error(self, body: bytes, error_type: str | None) -> None:
         self.note("init error", body, error_type)
+
+    def on_hook_report(self, target: str, body: bytes, answer: Answering) -> None:
+        self.note("hook report", target, body)
+        answer(200, b'{"noted": true}')
 
     def note(self, *event: Any) -> None:
         self.events.append(event)

@@ -18,7 +18,7 @@ from tests.fakes.driver import Behaviour, FakeDriver
 from tests.fakes.releases import KeepsImages, a_repository
 from tests.fakes.runtime import Event, FakeRuntime
 from workbench.assembly.keys import key_care
-from workbench.assembly.releases import make_releases
+from workbench.assembly.releases import make_deploying, make_releases
 from workbench.clock import Clock, SystemClock
 from workbench.config.discovery import ProjectReader
 from workbench.config.events import EventFiles
@@ -38,6 +38,7 @@ from workbench.facade.invocations import Invocations
 from workbench.facade.keys import SealingKeys
 from workbench.facade.workbench import Workbench
 from workbench.functions.code import CodeStore
+from workbench.functions.hooks import HookDesk
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
 from workbench.functions.layers import Layers
@@ -237,7 +238,9 @@ class Setting:
 
 
 @asynccontextmanager
-async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Scene]:
+async def scene(  # noqa: PLR0915 - composition
+    root: Path, setting: Setting | None = None
+) -> AsyncIterator[Scene]:
     """All of it, running on the project in `root`."""
     setting = setting or Setting()
     wall, bus = WallClock(), Bus()
@@ -305,18 +308,19 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             read_function=reader.read_function,
             clock=wall,
         )
+        invoker = Invoker(
+            reload=reload,
+            published=releases.published,
+            keeper=keeper,
+            clock=wall,
+            settings=settings,
+        )
         workbench = Workbench(
             settings=settings,
             catalog=Catalog(registry=registry, runtimes=runtimes, create=create_function),
             events=Events(registry=registry, files=EventFiles(root, state / "trash")),
             invocations=Invocations(
-                invoker=Invoker(
-                    reload=reload,
-                    published=releases.published,
-                    keeper=keeper,
-                    clock=wall,
-                    settings=settings,
-                ),
+                invoker=invoker,
                 keeper=keeper,
                 history=store.history,
             ),
@@ -338,6 +342,15 @@ async def scene(root: Path, setting: Setting | None = None) -> AsyncIterator[Sce
             doctor=Doctor(examine=_all_well, mend=_nothing_to_mend, provide_engine=_there_is_one),
             keys=SealingKeys(lambda: key_care(state)),
             releases=releases,
+            deploying=make_deploying(
+                releases.repository,
+                invoker=invoker,
+                keeper=keeper,
+                history=store.history,
+                desk=HookDesk(),
+                bus=bus,
+                clock=wall,
+            ),
             bus=bus,
         )
         made = Scene(

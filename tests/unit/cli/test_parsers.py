@@ -24,6 +24,8 @@ COMMANDS = {
     "history",
     "ps",
     "concurrency",
+    "deploy",
+    "deployments",
     "warm",
     "drain",
     "recycle",

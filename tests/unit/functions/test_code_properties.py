@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pathspec
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import RequestError
-from workbench.functions.code import ALWAYS_IGNORED, CodeStore, IgnoredPaths
+from workbench.functions.code import CodeStore, IgnoredPaths
 from workbench.functions.packages import Packages
 from workbench.functions.trees import Listing, Trees, merge, parents
 from workbench.model.names import FunctionName
@@ -195,33 +194,3 @@ def test_merging_replaces_folders_by_files_and_files_by_folders() -> None:
 
     assert found.files == {"a": "2", "b/x": "2", "c/d": "2", "c/y": "1"}
     assert found.empty == ("c/z", "e")
-
-
-# --- what is no code -------------------------------------------------------------------------------------
-
-words = st.sampled_from(
-    [
-        *(each.strip("/").replace("*", "x") for each in ALWAYS_IGNORED),
-        "app",
-        "notes",
-        "x.env",
-        "a.py",
-    ]
-)
-stated = st.lists(
-    st.sampled_from(["notes/", "/app", "x*", "!x.env", "a/**/b", "[!a]b", ""]), max_size=3
-)
-
-
-@given(
-    path=st.lists(words, min_size=1, max_size=4).map("/".join),
-    folder=st.booleans(),
-    patterns=stated.map(tuple),
-)
-def test_one_search_says_what_the_patterns_say_one_by_one(
-    path: str, folder: bool, patterns: tuple[str, ...]
-) -> None:
-    relative = f"{path}/" if folder else path
-    spec = pathspec.GitIgnoreSpec.from_lines((*ALWAYS_IGNORED, *patterns))
-
-    assert IgnoredPaths(patterns).matches(relative) == spec.match_file(relative)
