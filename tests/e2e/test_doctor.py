@@ -28,6 +28,11 @@ NEEDED = ((RuntimeName("python3.13"), ARCHITECTURE),)
 
 @pytest.fixture
 def premises(tmp_path: Path) -> Premises:
+    return the_premises(tmp_path)
+
+
+def the_premises(tmp_path: Path) -> Premises:
+    """Of a machine on which nothing was built yet."""
     return Premises(
         runtimes=RUNTIMES,
         runtimes_folder=runtimes_folder(),

@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.live import Done, done
 from tests.e2e.private_engine import IMAGE, PrivateEngine, a_private_engine
 from tests.e2e.test_chaos import a_project
+from tests.e2e.test_doctor import a_doctor, by_subject, the_premises
 from tests.e2e.test_engine_trouble import asking
 from tests.e2e.workshop import ARCHITECTURE, RUNTIMES, TEST_LABELS, Workshop, a_workshop, until
 from tests.integration.store import disks
@@ -21,10 +22,12 @@ from workbench.config.settings import Overrides
 from workbench.docker.builder import BuildOrder, only_digest
 from workbench.docker.context import BuildContext
 from workbench.docker.dependencies import DockerDependencies
+from workbench.docker.doctor import Premises
 from workbench.docker.progress import Progress
-from workbench.errors import DiskFull
+from workbench.errors import DiskFull, DriverError
 from workbench.facade.workbench import Workbench
 from workbench.model.dependencies import StatedDependencies
+from workbench.model.doctor import Finding, Health
 from workbench.model.invocation import OutcomeKind
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.runtime import DependencyRule
@@ -60,15 +63,18 @@ async def test_what_a_full_engine_cannot_make_is_refused_with_the_remedy_until_t
         monkeypatch.setenv("DOCKER_HOST", engine.address)
         async with serving(project.root) as workbench, a_workshop() as workshop:
             first = await called(workbench, 0)
+            for name in ("base", "python3.13"):  # one to look from, one that nothing needs
+                await build(workshop, f"workbench/{name}:of-earlier")
             refused = await until_refused(workbench, lambda: disks.fill(engine.data))
             warm = await called(workbench, 100)
             with pytest.raises(DiskFull) as no_build:
-                await build(workshop)
+                await build(workshop, "private:2")
             with pytest.raises(DiskFull) as no_dependencies:
                 await install(workshop, tmp_path)
-            (engine.data / "filler").unlink()
+            disk, healed = await as_the_remedy_says(the_premises(tmp_path))
             again = [await called(workbench, number, cold=True) for number in (101, 102)]
-            await build(workshop)
+            (engine.data / "filler").unlink()
+            await build(workshop, "private:2")
             installed = await install(workshop, tmp_path)
             history = await workbench.invocations.recent(limit=1000)
 
@@ -82,6 +88,8 @@ async def test_what_a_full_engine_cannot_make_is_refused_with_the_remedy_until_t
     assert "Error: The container engine's disk is full: " in message
     assert "no space left on device" in message
     assert message.endswith(REMEDY)
+    assert (disk.health, disk.detail) == (Health.BAD, "0 MB free where images live")
+    assert healed == {}
     assert str(no_build.value).endswith(REMEDY)
     assert str(no_dependencies.value).endswith(REMEDY)
     assert [path.name for path in installed.iterdir()] == ["it"]
@@ -150,11 +158,19 @@ async def called(workbench: Workbench, number: int, *, cold: bool = False) -> Do
     return await done(await workbench.invocations.invoke(asking(number, cold=cold)))
 
 
-async def build(workshop: Workshop) -> str:
+async def as_the_remedy_says(premises: Premises) -> tuple[Finding, dict[str, DriverError]]:
+    """`workbench doctor --fix`, as far as it is about the disk: what it found, what it could not do."""
+    doctor = a_doctor(premises)
+    findings = by_subject(await doctor.examine(()))
+    disk = findings["disk"]
+    return disk, dict(await doctor.mend([disk.fix or ""], lambda _: None))
+
+
+async def build(workshop: Workshop, tag: str) -> str:
     """An image on top of the one there is."""
-    dockerfile = f"FROM {IMAGE}\nRUN {WRITES} /var/tmp/it && rm /var/tmp/it\n"
+    dockerfile = f"FROM {IMAGE}\nRUN {WRITES} /var/{Path(tag).name}\n"
     order = BuildOrder(
-        tag="private:2",
+        tag=tag,
         label="image private",
         dockerfile="Dockerfile",
         context=BuildContext(files=(("Dockerfile", dockerfile.encode()),), digest="0" * 64),

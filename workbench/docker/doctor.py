@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from workbench.docker.installation import carry_out, gather_facts, plan
 from workbench.docker.network import NETWORK, ensure_network, find_network
 from workbench.docker.supervisor import ensure_supervisor, supervisor_path
 from workbench.docker.sweep import find_orphans, sweep
-from workbench.errors import DriverError, EngineUnreachable
+from workbench.errors import DiskFull, DriverError, EngineUnreachable
 from workbench.model.doctor import Finding, Health
 from workbench.model.names import RuntimeName
 from workbench.model.runtime import Runtime
@@ -175,7 +175,11 @@ class DockerDoctor:
         answered_at = self._clock.now()
         async with self._images(client) as images:
             seen = [await self._see(images, name, architecture) for name, architecture in needed]
-            inside = await self._look_inside(client)
+            try:
+                inside = await self._look_inside(client)
+                free_bytes = None if inside is None else inside.free_bytes
+            except DiskFull:
+                inside, free_bytes = None, 0
             leftovers = await self._leftovers(client, images)
         path = await asyncio.to_thread(
             supervisor_path, self._on.cache, self._on.runtimes_folder, self._on.architecture
@@ -188,7 +192,7 @@ class DockerDoctor:
             diagnosis.judge_storage(info),
             diagnosis.judge_limits(info, inside),
             diagnosis.judge_peak(inside),
-            diagnosis.judge_disk(None if inside is None else inside.free_bytes),
+            diagnosis.judge_disk(free_bytes),
             diagnosis.judge_clock(_skew_s(info, asked_at, answered_at)),
             diagnosis.judge_network(await find_network(client)),
             diagnosis.judge_supervisor(there=await asyncio.to_thread(path.is_file)),
@@ -219,15 +223,20 @@ class DockerDoctor:
         )
 
     async def _look_inside(self, client: EngineClient) -> Inside | None:
-        """From inside a container, of any image of ours that has a shell; `None` without one."""
+        """From inside a container, of any image of ours that has a shell; `None` without one. Raises
+        `DiskFull` when there is no room for the container.
+        """
         ours = await client.call(client.api.images, filters={"label": IMAGE_LABEL})
         tags = [tag for image in ours for tag in image.get("RepoTags") or ()]
         base = next((tag for tag in tags if str(tag).startswith("workbench/base:")), None)
         if base is None:
             return None
-        with suppress(DriverError):
+        try:
             return await look_inside(client, str(base))
-        return None
+        except DiskFull:
+            raise
+        except DriverError:
+            return None
 
     # --- mending -----------------------------------------------------------------------------------------
 
@@ -284,8 +293,22 @@ class DockerDoctor:
     async def _delete_leftovers(self, client: EngineClient) -> None:
         async with self._images(client) as images:
             for image in await self._leftovers(client, images):
-                with suppress(DriverError):  # in use by a container, or others stand on it
-                    await client.call(client.api.remove_image, image, force=True)
+                try:
+                    await _delete_image(client, image)
+                except DiskFull:
+                    # The engine forgets the name, has no room to write that down, and gives up. Asked
+                    # again it has no name to forget, and makes room.
+                    await _delete_image(client, image)
+
+
+async def _delete_image(client: EngineClient, image: str) -> None:
+    """Raises `DiskFull`; what else keeps it is that a container uses it, or that others stand on it."""
+    try:
+        await client.call(client.api.remove_image, image, force=True)
+    except DiskFull:
+        raise
+    except DriverError:
+        pass
 
 
 def _unknown(fix: str) -> DriverError:
