@@ -38,7 +38,12 @@ def make_releases(  # noqa: PLR0913 - composition
 ) -> Releases:
     """Nothing is read or made before something published is asked for. roll: see `Published`."""
     published = Published(
-        repository, runtimes=preparation.runtimes, keeper=keeper, registry=registry, roll=roll
+        repository,
+        runtimes=preparation.runtimes,
+        keeper=keeper,
+        layers=preparation.layers,
+        registry=registry,
+        roll=roll,
     )
 
     def publishing() -> Publishing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from workbench.errors import CodeTooLarge, FunctionNotReady, InvalidArchive, InvalidManifest
@@ -17,6 +18,7 @@ from workbench.model.container import Mount
 from workbench.model.function import Function
 from workbench.model.layer import LAYERS_ROOT, LayerReference, does_not_exist
 from workbench.model.names import FunctionName
+from workbench.model.release import LayerUse
 from workbench.model.settings import Settings
 from workbench.model.version import Code
 
@@ -41,13 +43,35 @@ class Layers:
         Raises `FunctionNotReady` when one cannot be read, `InvalidManifest` for a zip that is refused
         and a layer version that does not exist.
         """
-        if not function.layers:
-            return None
         codes = [await self._take(function.name, layer) for layer in function.layers]
-        whole = await self._merged(function.name, codes)
+        return await self._mounted(function.name, codes)
+
+    async def used(self, function: Function) -> tuple[tuple[LayerUse, ...], Mount | None]:
+        """The layers of `function` as they are now, each kept for good, and what `mount` answers for
+        them. Raises as `mount`, and `CodeTooLarge`.
+        """
+        codes = [await self._take(function.name, layer) for layer in function.layers]
+        uses = [
+            LayerUse(stated=layer.stated, package=await self._code.package(function.name, code))
+            for layer, code in zip(function.layers, codes, strict=True)
+        ]
+        return tuple(uses), await self._mounted(function.name, codes)
+
+    async def restored(self, subject: str, uses: Iterable[LayerUse]) -> Mount | None:
+        """The layers of a published version, each looked over. `subject` is named in errors.
+
+        Raises `CodeDamaged`, `FunctionNotReady`.
+        """
+        codes = [await self._code.verified(use.package.digest) for use in uses]
+        return await self._mounted(subject, codes)
+
+    async def _mounted(self, name: str, codes: list[Code]) -> Mount | None:
+        if not codes:
+            return None
+        whole = await self._merged(name, codes)
         return Mount(source=whole.folder, target=LAYERS_ROOT)
 
-    async def _merged(self, name: FunctionName, codes: list[Code]) -> Code:
+    async def _merged(self, name: str, codes: list[Code]) -> Code:
         if len(codes) == 1:
             return codes[0]
         known = self._merges.get(digests := tuple(code.digest for code in codes))

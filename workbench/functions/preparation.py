@@ -33,7 +33,7 @@ class Preparation:
     ) -> None:
         self._keeper = keeper
         self._code = code
-        self._layers = layers
+        self.layers = layers
         self.runtimes = runtimes
 
     async def prepare(self, function: Function) -> Version:
@@ -61,7 +61,7 @@ class Preparation:
             ignored=IgnoredPaths(function.ignored_paths),
             mount_points=points,
         )
-        layers = await self._layers.mount(function)
+        layers = await self.layers.mount(function)
         return Version(
             configuration=configuration,
             version=LATEST,
@@ -111,7 +111,7 @@ class Preparation:
             architecture=configuration.architecture,
             functions=(function.name,),
         )
-        layers = await self._layers.mount(function)
+        layers = await self.layers.mount(function)
         engine = await self._keeper.ready()
         engine.scheduler.stand_by(
             configuration, runtime, image, mounts=() if layers is None else (layers,)

@@ -13,6 +13,7 @@ from typing import Any
 
 from workbench.errors import FunctionNotFound, FunctionNotReady, RuntimeNotFound
 from workbench.functions.keeper import EngineKeeper
+from workbench.functions.layers import Layers
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
 from workbench.model.container import Mount
@@ -45,6 +46,7 @@ class Published:
         *,
         runtimes: Mapping[RuntimeName, Runtime],
         keeper: EngineKeeper,
+        layers: Layers,
         registry: Registry,
         roll: Callable[[], float] = random.random,
     ) -> None:
@@ -53,6 +55,7 @@ class Published:
         self._store = repository.store
         self._runtimes = runtimes
         self._keeper = keeper
+        self._layers = layers
         self._registry = registry
         self._roll = roll
         self._ready: dict[_Key, _Ready] = {}
@@ -126,6 +129,7 @@ class Published:
         configuration = replace(configuration, **self._wide(stored.function))
         code = await self._repository.code.verified(stored.package.digest)
         dependencies = self._dependencies(stored)
+        layers = await self._layers.restored(f"{stored.function}:{stored.number}", stored.layers)
         engine = await self._keeper.ready()
         image = await engine.images.pinned(
             stored.image, runtime, subject=f"{stored.function}:{stored.number}"
@@ -137,7 +141,8 @@ class Published:
             image=image,
             code=code,
             dependencies=dependencies,
-            digest=version_digest(configuration, code, stored.image, dependencies),
+            layers=layers,
+            digest=version_digest(configuration, code, stored.image, dependencies, layers),
         )
 
     def _dependencies(self, stored: PublishedVersion) -> Mount | None:

@@ -21,7 +21,13 @@ from workbench.functions.repository import Repository
 from workbench.model.container import Mount
 from workbench.model.function import FUNCTION_WIDE, Function, FunctionConfiguration, Variable
 from workbench.model.names import FunctionName
-from workbench.model.release import CodePackage, PublishedVersion, new_revision
+from workbench.model.release import (
+    CodePackage,
+    LayerUse,
+    PublishedVersion,
+    new_revision,
+    unzipped_bytes,
+)
 from workbench.model.version import Version
 from workbench.store.releases.configuration import variables_to_bytes
 from workbench.store.releases.sealed import sealed_about
@@ -40,6 +46,7 @@ class Latest:
 
     version: Version
     package: CodePackage
+    layers: tuple[LayerUse, ...]
     revision_id: str
 
 
@@ -73,14 +80,26 @@ class Publishing:
         function = await asyncio.to_thread(self._read_function, folder)
         if function is None:
             raise FunctionNotReady(name, reason=f"{folder} has no function.toml any more")
-        version = await self._preparation.prepare(function)
-        package = await self._repository.code.package(name, version.code)
+        version, layers = await self._prepared(function)
+        package = await self._repository.code.package(
+            name, version.code, taken_bytes=unzipped_bytes(layers)
+        )
         newest = await self._store.newest_number(name)
         return Latest(
             version=version,
             package=package,
+            layers=layers,
             revision_id=str(uuid.uuid5(_REVISIONS, f"{version.digest} {newest}")),
         )
+
+    async def _prepared(self, function: Function) -> tuple[Version, tuple[LayerUse, ...]]:
+        """The version, and the layers that it has, which may be saved while they are read."""
+        for _ in range(_ATTEMPTS):
+            version = await self._preparation.prepare(function)
+            layers, mount = await self._preparation.layers.used(function)
+            if mount == version.layers:
+                return version, layers
+        raise FunctionNotReady(function.name, reason="its layers change all the time")
 
     async def publish(
         self,
@@ -129,6 +148,8 @@ class Publishing:
             dependencies=None
             if mount is None
             else Mount(source=_within(self._repository.state, mount.source), target=mount.target),
+            layers=latest.layers,
+            opt_digest=None if version.layers is None else version.layers.source.name,
         )
         keys = self._repository.keys()
         with keys.keeping():
@@ -166,6 +187,8 @@ class Publishing:
         return _values(known) == _values(configuration.variables)
 
 
+_ATTEMPTS = 5
+"""At layers that somebody saves meanwhile."""
 _LONGEST = 256
 """Source: Lambda API reference, PublishVersion, Description."""
 

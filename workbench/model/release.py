@@ -7,6 +7,7 @@ errors as recorded from Lambda.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -99,6 +100,13 @@ class Alias:
     def versions(self) -> tuple[Qualifier, ...]:
         """All that it may lead to."""
         return (self.version,) if self.additional is None else (self.version, self.additional)
+
+
+def unzipped_bytes(layers: Iterable[LayerUse]) -> int:
+    """What layers take of the size that a function may have. Source: Lambda quotas, "Deployment
+    package size": the function and all its layers.
+    """
+    return sum(layer.package.unzipped_bytes for layer in layers)
 
 
 class ChangeKind(StrEnum):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Iterable
@@ -16,7 +17,7 @@ import pytest_asyncio
 
 from tests.e2e.live import Live, a_live_project, held, told
 from tests.integration.cli.program import RUNTIME
-from workbench.errors import InvalidManifest
+from workbench.errors import CodeTooLarge, InvalidManifest
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
 from workbench.model.names import FunctionName
@@ -301,3 +302,38 @@ async def test_a_layer_version_that_was_never_published(live: Live, own: Path) -
         InvalidManifest, match=r"function\.toml:3: Layer version arn:aws:lambda:us-east-1:"
     ):
         await live.invoke(name)
+
+
+async def test_a_published_version_keeps_its_layers(live: Live, own: Path) -> None:
+    layer = put(own / "common/python/shared.py", "NAME = 'old'")
+    put(own / "more/python/more.py", "")
+    name = await using(live, own / "common", own / "more")
+    assert await shared_by(live, name) == "old"
+    first, _ = await live.workbench.versions.publish(name)
+
+    with live.workbench.subscribe(kinds={CodeReloaded}) as feed:
+        layer.write_text("NAME = 'new'")
+        await told(feed, lambda value: isinstance(value, CodeReloaded))
+    second, new = await live.workbench.versions.publish(name)
+    again, new_again = await live.workbench.versions.publish(name)
+    shutil.rmtree(own)
+
+    assert (first.number, second.number, new) == (1, 2, True)
+    assert (again.number, new_again) == (2, False)
+    assert [use.stated for use in first.layers] == stated(live, [own / "common", own / "more"])
+    assert first.opt_digest != second.opt_digest
+    assert [await shared_by(live, f"{name}:{n}") for n in (1, 2)] == ["old", "new"]
+
+
+async def test_code_and_layers_together_have_one_limit(live: Live, own: Path) -> None:
+    for number in range(2):
+        place = own / f"large{number}" / "data"
+        place.parent.mkdir()
+        with place.open("wb") as file:
+            file.truncate(140_000_000)  # a hole: nothing of it is on the disk
+    name = await using(live, own / "large0", own / "large1")
+
+    with pytest.raises(
+        CodeTooLarge, match=r"smaller than 262144000 bytes\. It has 280\d+, 280000000"
+    ):
+        await live.workbench.versions.publish(name)
