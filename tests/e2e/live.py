@@ -161,7 +161,7 @@ class Live:
     @property
     def scheduler(self) -> Scheduler:
         """The engine itself, for what no front end can ask for yet."""
-        engine = self.workbench.concurrency._keeper.engine
+        engine = self.workbench.environments._keeper.engine
         assert engine is not None
         return engine.scheduler
 

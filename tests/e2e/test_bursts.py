@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 
 import pytest
 
 from tests.e2e.live import AT_GATE, Live, all_of, done
 from tests.e2e.test_concurrency import a_function, at_gates, gates
-from tests.fakes.versions import an_acceptance
-from workbench.clock import SystemClock
 from workbench.errors import InvalidParameter, ProvisionedConcurrencyNotFound
 from workbench.facade.invocations import Run
 from workbench.model.environment import EnvironmentState
-from workbench.model.invocation import OutcomeKind
-from workbench.model.names import LATEST, FunctionName, Qualifier, RequestId
+from workbench.model.invocation import InvokeRequest, Origin, OutcomeKind
+from workbench.model.names import LATEST, FunctionName, Target
 from workbench.model.telemetry import EnvironmentChanged, MemoryShort
-from workbench.model.version import Version
 
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -88,47 +84,36 @@ async def test_provisioned_environments_stand_ready_and_the_rest_spills_over(liv
         f"{AT_GATE}# {uuid.uuid4()}\n"
     )
     name = await live.add({"app.py": code}, memory_mb=128, timeout_s=120)
-    latest = await live.workbench.environments.prepare(name)
-    number = Qualifier("1")
+    number = (await live.workbench.versions.publish(name))[0].qualifier
+    provisioning = live.workbench.provisioning
+    await provisioning.put(name, number, 2)
+    put = await provisioning.get(name, number)
+    await live.until(lambda: provisioning.kept(name)[0].status == "READY")
+    ready = await provisioning.get(name, number)
 
-    async def published(function: FunctionName, qualifier: Qualifier) -> Version:
-        assert (function, qualifier) == (name, number)
-        return replace(latest, version=number)
-
-    concurrency = live.workbench.concurrency
-    concurrency._published = published
-    put = await concurrency.provision(name, number, 2)
-    await live.until(lambda: concurrency.all_provisioned(name)[0].status == "READY")
-    ready = await concurrency.provisioned(name, number)
-
-    scheduler = live.scheduler
-
-    def start(gate: str) -> Run:
-        acceptance = replace(
-            an_acceptance(
-                replace(latest, version=number), payload=b'{"gate": "%s"}' % gate.encode()
-            ),
-            request_id=RequestId(str(uuid.uuid4())),
-            accepted_at=SystemClock().now(),
-        )
-        return scheduler.invoke(
-            replace(latest, version=number), acceptance, trace_id="Root=1-2-3;Sampled=0"
+    async def start(gate: str) -> Run:
+        return await live.workbench.invocations.invoke(
+            InvokeRequest(
+                target=Target(name=name, qualifier=number),
+                payload=b'{"gate": "%s"}' % gate.encode(),
+                origin=Origin.CLI,
+            )
         )
 
     names = gates(3)
-    runs = [start(gate) for gate in names]
+    runs = [await start(gate) for gate in names]
     for run, gate in zip(runs, names, strict=True):
         await live.until_printed(run, f"at gate {gate}")
     for run, gate in zip(runs, names, strict=True):
         await live.let_go(run, gate)
     ended = await all_of(*(done(run) for run in runs))
     (crashed, *_) = live.environments(name)
-    scheduler.recycle(lambda each, _: each == crashed.environment_id)
+    live.scheduler.recycle(lambda each, _: each == crashed.environment_id)
     await live.until(
         lambda: crashed.environment_id not in {e.environment_id for e in live.environments(name)}
     )
-    await live.until(lambda: concurrency.all_provisioned(name)[0].status == "READY")
-    await concurrency.unprovision(name, number)
+    await live.until(lambda: provisioning.kept(name)[0].status == "READY")
+    assert await provisioning.remove(name, number)
     await live.until(
         lambda: {e.initialization_type for e in live.environments(name)} == {"on-demand"}
     )
@@ -140,8 +125,8 @@ async def test_provisioned_environments_stand_ready_and_the_rest_spills_over(liv
     kept = [await live.workbench.invocations.record(d.request_id) for d in ended]
     assert [each.record.initialization_type for each in kept] == [d.answer for d in ended]
     with pytest.raises(ProvisionedConcurrencyNotFound):
-        await concurrency.provisioned(name, number)
+        await provisioning.get(name, number)
     with pytest.raises(InvalidParameter, match="cannot be applied to unpublished"):
-        await concurrency.provision(name, LATEST, 1)
+        await provisioning.put(name, LATEST, 1)
     with pytest.raises(InvalidParameter, match="must be an alias or a published version"):
-        await concurrency.provisioned(name, LATEST)
+        await provisioning.get(name, LATEST)

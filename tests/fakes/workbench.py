@@ -277,6 +277,9 @@ async def fake_house(
             preparation=preparation,
             keeper=keeper,
             read_function=files.read_function,
+            ledger=ledger,
+            history=store.history,
+            bus=bus,
             clock=clock,
         )
         invoker = Invoker(
@@ -301,7 +304,6 @@ async def fake_house(
             concurrency=Concurrency(
                 ledger=ledger,
                 registry=registry,
-                keeper=keeper,
                 history=store.history,
                 memory_budget_mb=lambda: 1000,
             ),

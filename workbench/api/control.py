@@ -27,8 +27,10 @@ from workbench.errors import (
 )
 from workbench.facade.workbench import Workbench
 from workbench.http_connection import Connection, Exchange, field
+from workbench.model.concurrency import ProvisionedConcurrency
 from workbench.model.names import function_name
 from workbench.model.telemetry import Fault
+from workbench.values import dataclass
 
 HOST = "127.0.0.1"
 MAX_ENVIRONMENTS = 1000
@@ -52,6 +54,7 @@ class ControlEndpoint:
             "/warm": self._warm,
             "/drain": self._drain,
             "/recycle": self._recycle,
+            "/provisioned": self._provisioned,
         }
 
     @asynccontextmanager
@@ -107,7 +110,7 @@ class ControlEndpoint:
             self._workbench.bus.publish(Fault(where="an order", message=repr(error)))
             _refuse(exchange, InternalError("An order could not be carried out."))
         else:
-            exchange.respond(200, _JSON, json.dumps(asdict(answer)).encode())
+            exchange.respond(200, _JSON, json.dumps(asdict(answer), default=str).encode())
 
     # --- orders ---------------------------------------------------------------------------------------
 
@@ -125,6 +128,17 @@ class ControlEndpoint:
             return await self._workbench.upkeep.recycle(environment=_text(order, "environment"))
         name = function_name(_text(order, "function"))
         return await self._workbench.upkeep.recycle(function=name)
+
+    async def _provisioned(self, order: dict[str, Any]) -> Any:
+        del order  # of all functions: whoever asks takes what it wants
+        return Kept(kept=self._workbench.provisioning.kept())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is provisioned here."""
+
+    kept: tuple[ProvisionedConcurrency, ...]
 
 
 class _Caller(Connection):

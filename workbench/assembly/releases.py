@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.clock import Clock
+from workbench.engine.concurrency import Ledger
 from workbench.facade.releases import Releases
 from workbench.functions.hooks import HookDesk
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper
 from workbench.functions.preparation import Preparation
+from workbench.functions.provisioning import Provisioner
 from workbench.functions.published import Published
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
@@ -33,6 +35,9 @@ def make_releases(  # noqa: PLR0913 - composition
     preparation: Preparation,
     keeper: EngineKeeper,
     read_function: Callable[[Path], Function | None],
+    ledger: Ledger,
+    history: History,
+    bus: Bus,
     clock: Clock,
     roll: Callable[[], float] = random.random,
 ) -> Releases:
@@ -59,7 +64,16 @@ def make_releases(  # noqa: PLR0913 - composition
         )
 
     return Releases(
-        repository=repository, published=published, publishing=publishing, registry=registry
+        repository=repository,
+        published=published,
+        publishing=publishing,
+        registry=registry,
+        provisioner=Provisioner(
+            store=repository.store, published=published, keeper=keeper, bus=bus, clock=clock
+        ),
+        ledger=ledger,
+        keeper=keeper,
+        history=history,
     )
 
 

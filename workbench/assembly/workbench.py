@@ -129,6 +129,9 @@ def _rooms(site: Site, reader: ProjectReader, desk: HookDesk, *, held: bool) -> 
         preparation=preparation,
         keeper=keeper,
         read_function=reader.read_function,
+        ledger=site.ledger,
+        history=site.store.history,
+        bus=site.bus,
         clock=site.clock,
     )
     reload = Reload(
@@ -164,7 +167,6 @@ def _rooms(site: Site, reader: ProjectReader, desk: HookDesk, *, held: bool) -> 
         concurrency=Concurrency(
             ledger=site.ledger,
             registry=registry,
-            keeper=keeper,
             history=history,
             memory_budget_mb=lambda: budget_mb(site.settings),
         ),
@@ -220,7 +222,15 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
         try:
             async with asyncio.TaskGroup() as inner:  # ends before the recorder does
                 keeping = inner.create_task(rooms.keeper.run(), name="engine keeper")
-                deploying = inner.create_task(_deploy(site, rooms.workbench), name="deployments")
+                tasks = [
+                    keeping,
+                    inner.create_task(_deploy(site, rooms.workbench), name="deployments"),
+                ]
+                if site.stays:
+                    provisioner = rooms.workbench.releases.provisioner
+                    tasks.append(
+                        inner.create_task(provisioner.run(), name="provisioned concurrency")
+                    )
                 noticed = rooms.reload.noticed
                 async with rooms.reload.open(), watch(site.root, noticed, site.bus) as watched:
                     rooms.reload.follow(watched)
@@ -229,8 +239,8 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
                     except Exception as error:  # noqa: BLE001 - raised again below
                         failure = error
                     finally:
-                        deploying.cancel()
-                        keeping.cancel()
+                        for task in tasks:
+                            task.cancel()
         finally:
             tidying.cancel()
             rooms.workbench.releases.repository.store.close()

@@ -18,6 +18,7 @@ def add_release_commands(commands: Commands) -> None:
     """All of them."""
     _publishing(commands)
     _aliases(commands)
+    _provisioning(commands)
     _taking_back(commands)
 
 
@@ -57,7 +58,7 @@ def _aliases(commands: Commands) -> None:
             "alias create orders:live 7",
             "alias update orders:live --weight 8=0.1",
             "alias update orders:live 8 --no-weight",
-            "alias show orders:live",
+            "alias show orders:live --hours 1",
             "alias rm orders:live",
         ),
     )
@@ -82,10 +83,33 @@ def _aliases(commands: Commands) -> None:
     shares.add_argument(
         "--no-weight", action="store_true", help="no second version any more", dest="no_weight"
     )
+    alias.add_argument(
+        "--hours",
+        metavar="N",
+        type=float,
+        default=24.0,
+        help="with show: how far back its calls are looked at (default: 24)",
+    )
     alias.add_argument("--description", metavar="TEXT", help="what it is for")
     alias.add_argument(
         "--revision-id", metavar="ID", help="with update: refuse unless it has this revision"
     )
+
+
+def _provisioning(commands: Commands) -> None:
+    provision = commands.add(
+        "provision",
+        "Keep environments of a version initialised before anybody calls; or list what is kept.",
+        examples=("provision", "provision orders:live 5", "provision orders:live --off"),
+    )
+    provision.add_argument(
+        "target",
+        metavar="FUNCTION:VERSION",
+        nargs="?",
+        help="a published version or an alias; a function alone lists what it has",
+    )
+    provision.add_argument("count", metavar="N", nargs="?", type=int, help="how many environments")
+    provision.add_argument("--off", action="store_true", help="none any more")
 
 
 def _taking_back(commands: Commands) -> None:

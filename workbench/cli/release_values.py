@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.cli.values import rounded
+from workbench.facade.provisioning import Wanted
 from workbench.facade.versions import Latest
+from workbench.model.alarm import Traffic
 from workbench.model.release import Alias, Change, PublishedVersion
 
 
@@ -51,6 +54,38 @@ def alias(each: Alias) -> dict[str, Any]:
         "additional_version_weights": weights,
         "description": each.description,
         "revision_id": each.revision_id,
+    }
+
+
+def provisioned(each: Wanted, states: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What was asked for, and how far each workbench is with it."""
+    return {
+        "function": each.function,
+        "qualifier": each.qualifier,
+        "version": each.version,
+        "requested": each.requested,
+        "workbenches": [
+            {
+                "workbench": name,
+                "allocated": state["allocated"],
+                "available": state["available"],
+                "status": state["status"],
+                "reason": state["reason"],
+            }
+            for name, state in states.items()
+        ],
+    }
+
+
+def traffic(version: str, each: Traffic) -> dict[str, Any]:
+    """What one version did of an alias's calls."""
+    return {
+        "version": version,
+        "requests": each.calls,
+        "errors": each.errors,
+        "throttles": each.throttles,
+        "p50_ms": rounded(each.p50_ms),
+        "p95_ms": rounded(each.p95_ms),
     }
 
 

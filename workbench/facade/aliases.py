@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from workbench.errors import InvalidParameter
 from workbench.functions.registry import Registry
+from workbench.model.alarm import Traffic
 from workbench.model.names import LATEST, FunctionName, Qualifier
 from workbench.model.release import Alias, alias_name, is_number, routing
+from workbench.store.history import History
 from workbench.store.releases.release_store import ReleaseStore
 
 
 class Aliases:
     """Those of every function."""
 
-    def __init__(self, *, store: ReleaseStore, registry: Registry) -> None:
+    def __init__(self, *, store: ReleaseStore, registry: Registry, history: History) -> None:
         self._store = store
         self._registry = registry
+        self._history = history
 
     async def all(self, function: FunctionName) -> tuple[Alias, ...]:
         """Sorted by name. Raises `FunctionNotFound` where there was never such a function."""
@@ -29,6 +33,12 @@ class Aliases:
     async def get(self, function: FunctionName, name: str) -> Alias:
         """Raises `AliasNotFound`."""
         return await self._store.alias(function, name)
+
+    async def traffic(
+        self, function: FunctionName, name: Qualifier, *, since: datetime
+    ) -> dict[Qualifier, Traffic]:
+        """What each version did of the alias's calls accepted since then, sorted by version."""
+        return await self._history.traffic(function, name, since=since)
 
     async def create(
         self,

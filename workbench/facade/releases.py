@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from workbench.engine.concurrency import Ledger
+from workbench.functions.keeper import EngineKeeper
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
 from workbench.values import dataclass
@@ -12,9 +14,12 @@ from workbench.values import dataclass
 if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
+    from workbench.facade.provisioning import Provisioning
     from workbench.facade.versions import Versions
+    from workbench.functions.provisioning import Provisioner
     from workbench.functions.published import Published
     from workbench.functions.publishing import Publishing
+    from workbench.store.history import History
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,10 @@ class Releases:
     published: Published
     publishing: Callable[[], Publishing]
     registry: Registry
+    provisioner: Provisioner
+    ledger: Ledger
+    keeper: EngineKeeper
+    history: History
 
     @property
     def versions(self) -> Versions:
@@ -43,7 +52,19 @@ class Releases:
         """See `Workbench.aliases`."""
         from workbench.facade.aliases import Aliases
 
-        return Aliases(store=self.repository.store, registry=self.registry)
+        return Aliases(store=self.repository.store, registry=self.registry, history=self.history)
+
+    @property
+    def provisioning(self) -> Provisioning:
+        """See `Workbench.provisioning`."""
+        from workbench.facade.provisioning import Provisioning
+
+        return Provisioning(
+            store=self.repository.store,
+            provisioner=self.provisioner,
+            ledger=self.ledger,
+            keeper=self.keeper,
+        )
 
     @property
     def changes(self) -> Changes:

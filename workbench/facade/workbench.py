@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
     from workbench.facade.deployments import Deployments
+    from workbench.facade.provisioning import Provisioning
     from workbench.facade.replay import Replay
     from workbench.facade.versions import Versions
 from workbench.facade.tuning import Tuning
@@ -60,6 +61,11 @@ class Workbench:
     def aliases(self) -> Aliases:
         """Names for versions."""
         return self.releases.aliases
+
+    @property
+    def provisioning(self) -> Provisioning:
+        """Provisioned concurrency of versions and aliases."""
+        return self.releases.provisioning
 
     @property
     def changes(self) -> Changes:

@@ -52,8 +52,9 @@ class Traffic:
     """That ended, in an answer or an error of the function's own."""
     errors: int = 0
     """Of `calls`: handler errors, timeouts, exits, failed inits."""
+    p50_ms: float | None = None
+    """Of the durations of `calls`, by nearest rank, as the next; `None` without any."""
     p95_ms: float | None = None
-    """Of the durations of `calls`, by nearest rank; `None` without any."""
     throttles: int = 0
 
     @property
@@ -120,9 +121,9 @@ def parse_alarm(text: str, *, min_calls: int | None = None) -> Alarm:
     )
 
 
-def p95(durations_ms: list[float]) -> float | None:
+def percentile(durations_ms: list[float], percent: int) -> float | None:
     """By nearest rank; `None` without any."""
     if not durations_ms:
         return None
-    rank = -(-95 * len(durations_ms) // 100)
+    rank = -(-percent * len(durations_ms) // 100)
     return sorted(durations_ms)[rank - 1]

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
-from workbench.model.alarm import Traffic, p95
+from workbench.model.alarm import Traffic, percentile
 from workbench.model.invocation import OutcomeKind
 from workbench.model.names import FunctionName, Qualifier
 from workbench.store.intake import Throttles
@@ -63,7 +63,8 @@ def by_version(
         Qualifier(version): Traffic(
             calls=calls.get(version, 0),
             errors=errors.get(version, 0),
-            p95_ms=p95(durations.get(version, [])),
+            p50_ms=percentile(durations.get(version, []), 50),
+            p95_ms=percentile(durations.get(version, []), 95),
             throttles=throttles.get(version, 0),
         )
         for version in sorted(calls.keys() | throttles.keys())

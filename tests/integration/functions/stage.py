@@ -44,6 +44,8 @@ from workbench.model.settings import Settings
 from workbench.model.telemetry import Telemetry
 from workbench.model.version import TASK_ROOT, Image
 from workbench.runtime_api.server import Endpoints
+from workbench.store.database import Database
+from workbench.store.history import History
 from workbench.telemetry import Bus, Feed
 
 _T = TypeVar("_T", bound=Telemetry)
@@ -204,6 +206,10 @@ def write(root: Path, name: str, answer: str, *, manifest: str = "30") -> Path:
     return folder
 
 
+async def _nothing_to_settle() -> None:
+    """Nothing is recorded."""
+
+
 @asynccontextmanager
 async def stage(
     root: Path, state: Path, *, roll: Iterator[float] | None = None
@@ -262,6 +268,11 @@ async def stage(
         preparation=preparation,
         keeper=keeper,
         read_function=reader.read_function,
+        ledger=ledger,
+        history=History(
+            Database(state / "workbench.db"), state=state, clock=clock, settle=_nothing_to_settle
+        ),
+        bus=bus,
         clock=clock,
         roll=random.random if roll is None else roll.__next__,
     )

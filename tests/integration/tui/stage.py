@@ -306,6 +306,9 @@ async def scene(  # noqa: PLR0915 - composition
             preparation=preparation,
             keeper=keeper,
             read_function=reader.read_function,
+            ledger=ledger,
+            history=store.history,
+            bus=bus,
             clock=wall,
         )
         invoker = Invoker(
@@ -334,7 +337,6 @@ async def scene(  # noqa: PLR0915 - composition
             concurrency=Concurrency(
                 ledger=ledger,
                 registry=registry,
-                keeper=keeper,
                 history=store.history,
                 memory_budget_mb=lambda: 1000,
             ),

@@ -34,6 +34,7 @@ COMMANDS = {
     "publish",
     "versions",
     "alias",
+    "provision",
     "undo",
     "changes",
     "doctor",

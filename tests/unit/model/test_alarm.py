@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import InvalidParameter
-from workbench.model.alarm import Alarm, Metric, Traffic, p95, parse_alarm
+from workbench.model.alarm import Alarm, Metric, Traffic, parse_alarm, percentile
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_alarm_that_fires_is_over_its_limit(
 
 
 def test_the_95th_percentile_is_the_nearest_rank() -> None:
-    assert p95([]) is None
-    assert p95([7.0]) == 7.0
-    assert p95([float(each) for each in range(100, 0, -1)]) == 95.0
-    assert p95([float(each) for each in range(1, 21)]) == 19.0
+    assert percentile([], 95) is None
+    assert percentile([7.0], 95) == 7.0
+    assert percentile([float(each) for each in range(100, 0, -1)], 95) == 95.0
+    assert percentile([float(each) for each in range(1, 21)], 95) == 19.0

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from datetime import timedelta
 
 from workbench.cli import release_values
 from workbench.cli.exits import Exit
 from workbench.cli.output import Output
 from workbench.cli.project import opened
-from workbench.cli.render import Column, Row, print_table
+from workbench.cli.render import Column, Row, milliseconds, print_table
+from workbench.clock import SystemClock
 from workbench.errors import InvalidParameter
 from workbench.facade.workbench import Workbench
+from workbench.model.alarm import Traffic
 from workbench.model.names import FunctionName, Qualifier, target
 from workbench.model.release import Alias
 
@@ -19,6 +22,15 @@ _COLUMNS = (
     Column(title="version", right=True),
     Column(title="and"),
     Column(title="description", fold=True),
+)
+_TRAFFIC = (
+    Column(title="version", right=True),
+    Column(title="requests", right=True),
+    Column(title="share", right=True),
+    Column(title="errors", right=True),
+    Column(title="throttles", right=True),
+    Column(title="p50", right=True),
+    Column(title="p95", right=True),
 )
 
 
@@ -47,7 +59,7 @@ async def run(arguments: Namespace, output: Output) -> int:
             case "update":
                 alias = await _update(workbench, asked.name, asked.qualifier, arguments)
             case _:
-                alias = await workbench.aliases.get(asked.name, asked.qualifier)
+                return await _show(workbench, asked.name, asked.qualifier, arguments, output)
     _print(alias, output)
     return Exit.SUCCESS
 
@@ -81,6 +93,51 @@ async def _update(
         weights={} if arguments.no_weight else weights,
         revision_id=arguments.revision_id,
     )
+
+
+async def _show(
+    workbench: Workbench,
+    function: FunctionName,
+    name: Qualifier,
+    arguments: Namespace,
+    output: Output,
+) -> int:
+    """The alias, and what became of its calls."""
+    alias = await workbench.aliases.get(function, name)
+    since = SystemClock().now() - timedelta(hours=arguments.hours)
+    traffic = await workbench.aliases.traffic(function, name, since=since)
+    if output.json:
+        output.object(
+            {
+                **release_values.alias(alias),
+                "since": since.isoformat(),
+                "traffic": [release_values.traffic(v, each) for v, each in traffic.items()],
+            }
+        )
+        return Exit.SUCCESS
+    _print(alias, output)
+    output.line("")
+    calls = sum(each.calls for each in traffic.values())
+    if not traffic:
+        output.line(f"No calls in the last {arguments.hours:g} h")
+        return Exit.SUCCESS
+    output.line(f"Calls in the last {arguments.hours:g} h")
+    print_table(output, _TRAFFIC, (_traffic_row(v, each, calls) for v, each in traffic.items()))
+    return Exit.SUCCESS
+
+
+def _traffic_row(version: Qualifier, each: Traffic, calls: int) -> Row:
+    share = f"{each.calls / calls:.1%}" if calls else "-"
+    errors = f"{each.errors} ({each.error_rate:.1f} %)" if each.errors else "0"
+    return [
+        version,
+        f"{each.calls:,}",
+        share,
+        errors,
+        str(each.throttles),
+        milliseconds(each.p50_ms),
+        milliseconds(each.p95_ms),
+    ]
 
 
 async def _list(workbench: Workbench, function: FunctionName, output: Output) -> int:

@@ -21,9 +21,10 @@ from workbench.model.release import (
     PublishedVersion,
     new_revision,
 )
-from workbench.store.releases import aliases, changes, deployments, versions
+from workbench.store.releases import aliases, changes, deployments, provisioned, versions
 from workbench.store.releases.changes import Undoing
 from workbench.store.releases.database import ReleaseDatabase
+from workbench.store.releases.provisioned import Wanted
 from workbench.store.releases.versions import KEPT_DELETED, References
 
 UNDOINGS: Mapping[ChangeKind, Undoing] = {
@@ -32,6 +33,7 @@ UNDOINGS: Mapping[ChangeKind, Undoing] = {
     ChangeKind.CREATE_ALIAS: aliases.undo_create,
     ChangeKind.UPDATE_ALIAS: aliases.undo_update,
     ChangeKind.DELETE_ALIAS: aliases.undo_delete,
+    ChangeKind.PROVISION: provisioned.undo,
     ChangeKind.SHIFT: deployments.undo_shift,
 }
 """How each kind of change is taken back."""
@@ -44,6 +46,7 @@ class ReleaseStore:
         """state: the project's folder of our own. Nothing is read or made yet."""
         self.database = ReleaseDatabase(state / "releases.db")
         self._clock = clock
+        self._generation = 0
         self._versions: dict[tuple[FunctionName, int], PublishedVersion | None] = {}
         self._aliases: dict[tuple[FunctionName, str], Alias | None] = {}
 
@@ -73,10 +76,34 @@ class ReleaseStore:
             )
         return self._aliases[key]
 
+    def look(self) -> int:
+        """A number that is another one when any process has changed anything. Microseconds."""
+        self._look()
+        return self._generation
+
     def _look(self) -> None:
         if self.database.changed():
+            self._generation += 1
             self._versions.clear()
             self._aliases.clear()
+
+    # --- provisioned concurrency ------------------------------------------------------------------------
+
+    async def provisioned(self) -> tuple[Wanted, ...]:
+        """All that was asked for, and which version that means now."""
+        return await self.database.read(provisioned.all_of)
+
+    async def provision(
+        self, function: FunctionName, qualifier: Qualifier, count: int | None
+    ) -> bool:
+        """Ask for `count` environments, or for none any more; False: none were asked for.
+
+        Raises `FunctionNotFound`.
+        """
+        at = self._clock.now()
+        return await self.database.write(
+            lambda connection: provisioned.put(connection, function, qualifier, count, at=at)
+        )
 
     # --- versions ---------------------------------------------------------------------------------------
 
