@@ -32,11 +32,13 @@ class PrivateEngine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.data = folder / "data"
-        """Its disk: images, and what containers write."""
+        self.disk = folder / "disk"
+        self.data = self.disk / "data"
+        """Images, and what containers write."""
         self.address = f"unix://{folder}/socket"
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
+        self.disk.mkdir()
         (folder / "settings").write_text("{}")  # not the ones of this machine's own engine
 
     async def start(self) -> None:
@@ -128,7 +130,7 @@ class PrivateEngine:
                 self._process.wait(30)
             self._process.kill()
             self._process.wait()
-        for mount in reversed([*_mounts_below(self.data), *_mounts_below(self.folder / "exec")]):
+        for mount in reversed([*_mounts_below(self.disk), *_mounts_below(self.folder / "exec")]):
             subprocess.run(["umount", "-l", mount], check=False)
 
 
@@ -158,7 +160,7 @@ async def a_private_engine(*, disk_mb: int | None = None) -> AsyncIterator[Priva
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         if disk_mb is not None:
-            stack.enter_context(small_disk(engine.data, size=f"{disk_mb}m"))
+            stack.enter_context(small_disk(engine.disk, size=f"{disk_mb}m"))
         try:
             async with a_workshop() as workshop:
                 cache = cache_folder()

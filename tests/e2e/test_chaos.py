@@ -154,6 +154,7 @@ class Chaos:
         deeds: list[Callable[[], Awaitable[None]]] = [
             *[self.kill_container] * 4,
             self.kill_engine,
+            self.restart_engine,
             self.kill_workbench,
             self.kill_both,
         ]
@@ -183,6 +184,10 @@ class Chaos:
     async def kill_engine(self) -> None:
         await asyncio.to_thread(self.engine.kill)
         await SystemClock().sleep(self.dice.uniform(0, 1))
+        await self.engine.start()
+
+    async def restart_engine(self) -> None:
+        await asyncio.to_thread(self.engine.stop)
         await self.engine.start()
 
     async def kill_workbench(self) -> None:
