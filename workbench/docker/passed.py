@@ -37,6 +37,7 @@ class Passed:
         """`listener` answers who is told; `closed` is called when a connection was closed here."""
         self._listener = listener
         self._tell_closed = closed
+        self._clock = SystemClock()
         self._received: deque[int] = deque()
         self._gauges: Gauges | None = None
         self._pipes: LogPipes | None = None
@@ -58,7 +59,7 @@ class Passed:
         files = self._take(len(present), stat.S_ISREG)
         if self._gauges is not None:
             self._gauges.close()
-        self._gauges = Gauges(dict(zip(present, files, strict=True)))
+        self._gauges = Gauges(dict(zip(present, files, strict=True)), clock=self._clock)
 
     def take_taps(self, count: int) -> None:
         """The log pipes of the runtime that is being started."""
@@ -66,7 +67,7 @@ class Passed:
             raise BadFrame("log pipes that are none")
         pipes = self._take(count, stat.S_ISFIFO)
         self.end_runtime()
-        self._pipes = LogPipes(self._take_log, clock=SystemClock())
+        self._pipes = LogPipes(self._take_log, clock=self._clock)
         for stream, descriptor in zip(_STREAMS, pipes, strict=True):
             os.set_blocking(descriptor, False)
             self._pipes.add(stream, descriptor)

@@ -15,6 +15,7 @@ from workbench.engine.provisioned import INIT_FAILURE, Provisioned
 from workbench.engine.run import Run
 from workbench.engine.shelf import Shelf, dispensable
 from workbench.engine.starts import Starter, Starts
+from workbench.engine.timer import EARLY_S, Timer
 from workbench.errors import ContainerLost, WorkbenchError
 from workbench.model.concurrency import InitializationType
 from workbench.model.names import FunctionName, Qualifier
@@ -273,7 +274,7 @@ class Pool:
         key = self._key(version)
         shelf = self._shelves.get(key)
         if shelf is None:
-            shelf = self._shelves[key] = Shelf(version=version)
+            shelf = self._shelves[key] = Shelf(version=version, patience=Timer(self._clock))
         shelf.superseded = False
         return shelf
 
@@ -315,17 +316,14 @@ class Pool:
     def _watch(self, shelf: Shelf) -> None:
         """Nobody in line is patient for long."""
         if len(shelf.starting) >= len(shelf.waiting):
-            if shelf.patience is not None:
-                shelf.patience.cancel()
-                shelf.patience = None
-        elif shelf.patience is None:
+            shelf.patience.cancel()
+        elif not shelf.patience.pending:
             at_s = self._clock.monotonic() + PATIENCE_S
-            shelf.patience = self._clock.call_at(at_s, lambda: self._end_patience(shelf))
+            shelf.patience.set(at_s, lambda: self._end_patience(shelf))
 
     def _end_patience(self, shelf: Shelf) -> None:
-        shelf.patience = None
         now_s = self._clock.monotonic()
-        overdue = sum(now_s - run.accepted_s >= PATIENCE_S for run in shelf.waiting)
+        overdue = sum(now_s - run.accepted_s >= PATIENCE_S - EARLY_S for run in shelf.waiting)
         for _ in range(overdue - len(shelf.starting)):
             self._start_one(shelf)
         self._watch(shelf)
@@ -403,7 +401,7 @@ class Pool:
     def _forget_empty(self, shelf: Shelf) -> bool:
         key = self._key(shelf.version)
         if shelf.empty and self._shelves.get(key) is shelf:
-            self._watch(shelf)
+            shelf.patience.close()
             del self._shelves[key]
         return shelf.empty
 

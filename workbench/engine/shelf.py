@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import field
@@ -10,6 +9,7 @@ from dataclasses import field
 from workbench.engine.environment import ExecutionEnvironment
 from workbench.engine.provisioned import Provisioned
 from workbench.engine.run import Run
+from workbench.engine.timer import Timer
 from workbench.model.version import Version
 from workbench.values import dataclass
 
@@ -19,6 +19,8 @@ class Shelf:
     """All of one version's."""
 
     version: Version
+    patience: Timer
+    """Runs while somebody waits for an environment that has answered."""
     idle: list[ExecutionEnvironment] = field(default_factory=list)
     """Available, oldest first."""
     starting: dict[ExecutionEnvironment, bool] = field(default_factory=dict)
@@ -28,8 +30,6 @@ class Shelf:
     waiting: deque[Run] = field(default_factory=deque)
     own: dict[ExecutionEnvironment, Run] = field(default_factory=dict)
     """Environments (among `others`) that are started for one invocation, which waits for its own."""
-    patience: asyncio.TimerHandle | None = None
-    """Somebody waits for an environment that has answered: until then."""
     provisioned: Provisioned = field(default_factory=Provisioned)
     superseded: bool = False
     """Newer code has taken its place: it serves who waits already, then goes."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from workbench.clock import Clock
 
-_EARLY_S = 0.001
+EARLY_S = 0.001
 """The loop counts in milliseconds: a timer may fire this much before its time."""
 
 
@@ -31,6 +31,11 @@ class Timer:
         self._at_s, self._action = at_s, action
         if self._handle is None or self._fires_s > at_s:
             self._arm()
+
+    @property
+    def pending(self) -> bool:
+        """Something will be called."""
+        return self._action is not None
 
     def cancel(self) -> None:
         """Call nothing."""
@@ -54,7 +59,7 @@ class Timer:
         action = self._action
         if action is None:
             return
-        if self._at_s - self._clock.monotonic() > _EARLY_S:
+        if self._at_s - self._clock.monotonic() > EARLY_S:
             self._arm()
             return
         self._action = None

@@ -96,7 +96,7 @@ def _write(connection: sqlite3.Connection, instance: str, changes: Sequence[Chan
 # --- many rows at once --------------------------------------------------------------------------------
 
 _CHUNK = 64
-_REST = (8, 1)
+_REST = (16, 4, 1)
 """Rows in one statement: few sizes, so that SQLite's compiled statements are used again."""
 
 

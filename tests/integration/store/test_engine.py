@@ -103,7 +103,8 @@ async def test_many_at_once_in_many_environments_are_told_apart(state_folder: Pa
         assert {one.environment_id for one in shown} == {
             one.environment_id for one in scheduler.snapshots()
         }
-        assert {one.state for one in shown} == {EnvironmentState.IDLE}
+        waiting = {EnvironmentState.IDLE, EnvironmentState.FROZEN}  # the latter soon after
+        assert {one.state for one in shown} <= waiting
 
 
 async def test_a_flood_makes_the_function_wait_and_nothing_is_missing(state_folder: Path) -> None:

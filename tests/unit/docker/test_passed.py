@@ -12,15 +12,25 @@ from pathlib import Path
 
 import pytest
 
+from workbench.clock import SystemClock
 from workbench.docker.channel import Channel
 from workbench.docker.channel_socket import ChannelSocket
 from workbench.docker.frames import FrameType, frame
-from workbench.docker.gauges import Gauges
+from workbench.docker.gauges import FRESH_S, Gauges
 from workbench.docker.nobody import Nobody
 from workbench.model.container import Figures, LogStream, RuntimeExit
 
 PATIENCE_S = 20.0
 EXIT = frame(FrameType.EXITED, b"code=0 signal=0 core=0 error=0")
+
+
+class Stopped(SystemClock):
+    """Goes on when it is told to."""
+
+    at_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.at_s
 
 
 class Served(asyncio.Protocol):
@@ -298,9 +308,24 @@ def test_gauges_of_both_versions_are_read(
     for number, text in enumerate(texts):
         (tmp_path / f"{number}").write_text(text)
         files[number] = os.open(tmp_path / f"{number}", os.O_RDONLY)
-    gauges = Gauges(files)
+    gauges = Gauges(files, clock=SystemClock())
     read = gauges.read()
     gauges.close()
 
     assert read == expected
-    assert Gauges({}).read() == Figures()
+    assert Gauges({}, clock=SystemClock()).read() == Figures()
+
+
+def test_gauges_are_read_again_when_a_moment_has_passed(tmp_path: Path) -> None:
+    path = tmp_path / "peak"
+    path.write_text("1\n")
+    clock = Stopped()
+    gauges = Gauges({0: os.open(path, os.O_RDONLY)}, clock=clock)
+    seen = [gauges.read().peak_bytes]
+    path.write_text("2\n")
+    for at_s in (FRESH_S / 2, FRESH_S * 1.5):
+        clock.at_s = at_s
+        seen.append(gauges.read().peak_bytes)
+    gauges.close()
+
+    assert seen == [1, 1, 2]
