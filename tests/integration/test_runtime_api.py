@@ -633,3 +633,24 @@ async def test_two_endpoints_know_nothing_of_each_other() -> None:
 
     assert api.told.events[1:] == [("response", FIRST, b"mine")]
     assert other.told.kinds == ["next"]
+
+
+# --- what hooks of deployments report ------------------------------------------------------------------
+
+REPORT = "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus"
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_hooks_report_is_handed_on_and_disturbs_no_session(state: SessionState) -> None:
+    async with in_state(state) as (api, client):
+        before = api.endpoint._session.state
+        answer = await client.request("POST", "/", b'{"status": "?"}', {"X-Amz-Target": REPORT})
+
+        assert (answer.status, answer.body) == (200, b'{"noted": true}')
+        assert answer.headers["content-type"] == "application/x-amz-json-1.1"
+        assert api.told.events[-1] == ("hook report", REPORT, b'{"status": "?"}')
+        assert api.endpoint._session.state is before
+        other = await client.request(
+            "POST", "/", b"{}", {"X-Amz-Target": "DynamoDB_20120810.Query"}
+        )
+        assert other.status == 404

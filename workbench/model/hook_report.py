@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from workbench.errors import (
+    AccessDenied,
     DeploymentNotFound,
     HookReportRefused,
     StoreError,
@@ -73,6 +74,8 @@ def refused(error: WorkbenchError) -> tuple[int, bytes]:
         code = error.code
     elif isinstance(error, DeploymentNotFound):
         code = "DeploymentDoesNotExistException"
+    elif isinstance(error, AccessDenied):
+        code = "AccessDeniedException"
     elif isinstance(error, StoreError):
         status, code = 500, "InternalFailure"  # SDKs try that again
     return status, json.dumps({"__type": code, "message": str(error)}).encode()

@@ -23,8 +23,9 @@ from workbench.model.concurrency import (
     ProvisionedStatus,
 )
 from workbench.model.environment import EnvironmentState
-from workbench.model.names import FunctionName, Qualifier
+from workbench.model.names import LATEST, FunctionName, Qualifier
 from workbench.model.settings import Limits, Settings
+from workbench.model.telemetry import Throttled
 from workbench.model.version import Version
 
 pytestmark = pytest.mark.autojump
@@ -113,8 +114,12 @@ async def test_with_all_of_a_reservation_provisioned_unpublished_code_is_throttl
         engine.behave(serving(works_as_told))
         engine.scheduler._ledger.reserve({ORDERS: 1}, limit=1000)
         put(engine, 1)
-        with pytest.raises(ThrottledError) as throttled:
-            engine.invoke(a_version(), b"0")
+        with engine.bus.subscribe(kinds={Throttled}) as feed:
+            with pytest.raises(ThrottledError) as throttled:
+                engine.invoke(a_version(), b"0")
+            (told,) = feed.take_nowait()
+        assert isinstance(told, Throttled)
+        assert (told.acceptance.version, told.reason) == (LATEST, throttled.value.reason)
         assert (await engine.call(published(), b"0")).ok
     assert throttled.value.reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
 

@@ -1,0 +1,123 @@
+"""`workbench deploy`, `deployments`: what they say, and processes that are killed meanwhile."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cli.program import Project, wait_line
+
+APP = """\
+def handler(event, context):
+    return context.function_version
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A function with two versions, and an alias that leads to the first."""
+    root = tmp_path / "project"
+    root.mkdir()
+    made = Project(root)
+    folder = made.add("orders", app=APP)
+    made.run("publish", "orders")
+    (folder / "app.py").write_text(APP + "# two\n")
+    assert made.run("publish", "orders").text.strip() == "2"
+    assert made.run("alias", "create", "orders:live", "1").code == 0
+    return made
+
+
+def alias(project: Project) -> tuple[str, dict[str, float]]:
+    shown = project.run("alias", "show", "orders:live", "--json").json
+    return shown["version"], shown["additional_version_weights"]
+
+
+def newest(project: Project) -> dict[str, Any]:
+    listed: list[dict[str, Any]] = project.run("deployments", "orders", "--json").json
+    return listed[0]
+
+
+def test_the_traffic_moves_while_one_looks_on(project: Project) -> None:
+    ended = project.run("deploy", "orders", "--alias", "live", "--to", "2")
+
+    assert ended.code == 0
+    (line,) = ended.text.splitlines()
+    assert line.endswith(" Succeeded")
+    assert "goes from 1 to 2, CodeDeployDefault.LambdaAllAtOnce" in ended.err
+    assert "AllowTraffic: 2 gets 100%." in ended.err
+    assert alias(project) == ("2", {})
+    assert "Succeeded" in project.run("deployments").text
+
+    undone = project.run("undo")
+    assert undone.code == 0, undone.err
+    assert alias(project) == ("1", {})
+
+
+def test_a_hook_that_fails_keeps_the_traffic_where_it_is(project: Project) -> None:
+    project.add("check", app="def handler(event, context):\n    raise ValueError('no')\n")
+    ended = project.run("deploy", "orders:live", "--to", "2", "--pre-hook", "check", "--json")
+
+    assert ended.code == 1
+    value = ended.json
+    assert (value["status"], value["error_code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")
+    assert value["why"] == "The hook check failed: ValueError: no"
+    assert alias(project) == ("1", {})
+
+
+def test_killed_it_waits_and_whoever_comes_next_goes_on(project: Project) -> None:
+    with project.running(
+        "deploy", "orders:live", "--to", "2", "--strategy", "linear:30%:2s"
+    ) as one:
+        wait_line(one, "2 gets 30%.")
+        one.send_signal(signal.SIGKILL)
+        one.wait()
+    found = newest(project)
+    assert found["status"] == "InProgress"
+    assert alias(project)[1]["2"] in (0.3, 0.6)
+    refused = project.run("undo")
+    assert refused.code == 2
+    assert f"workbench deploy stop {found['id']}" in refused.err
+
+    with project.serving():  # a workbench that stays takes it over by itself
+        while newest(project)["status"] == "InProgress":
+            pass
+    ended = newest(project)
+    assert (ended["id"], ended["status"]) == (found["id"], "Succeeded")
+    assert alias(project) == ("2", {})
+
+
+def test_stopping_one_that_nobody_drives_drives_it_to_its_end(project: Project) -> None:
+    asked = project.run(
+        "deploy", "orders:live", "--to", "2", "--strategy", "canary:10%:1h", "--detach"
+    )
+    deployment = asked.text.strip()
+    assert "No workbench runs on this project that could drive it" in asked.err
+
+    stopped = project.run("deploy", "stop", deployment)
+    assert stopped.code == 0
+    assert stopped.text.strip() == f"{deployment} Stopped"
+    assert alias(project) == ("1", {})
+    assert project.run("deploy", "stop", deployment).code == 0, "it has ended: nothing to do"
+
+
+REFUSED = {
+    ("stop",): "deploy stop ID",
+    ("orders",): "deploy orders --alias live --to 8",
+    ("orders:live", "--to", "1"): "leads to 1 already",
+    ("orders:live", "--to", "9"): "Function not found: orders:9",
+    ("orders:beta", "--to", "2"): "no alias named beta",
+    ("orders:live", "--to", "2", "--strategy", "slowly"): "is no strategy",
+    ("orders:live", "--to", "2", "--alarm", "p99>1ms"): "is no alarm",
+    ("stop", "d-ABC123XYZ"): "There is no deployment d-ABC123XYZ",
+    ("report", "d-ABC123XYZ", "x", "Fine"): "report Succeeded or Failed",
+}
+
+
+def test_what_cannot_be_done_is_refused_plainly(project: Project) -> None:
+    ended = {words: project.run("deploy", *words) for words in REFUSED}
+
+    assert {words: each.code for words, each in ended.items()} == dict.fromkeys(REFUSED, 2)
+    assert [words for words, said in REFUSED.items() if said not in ended[words].err] == []
