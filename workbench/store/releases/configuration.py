@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 from workbench.errors import StoreError
@@ -22,6 +23,9 @@ def to_json(configuration: FunctionConfiguration) -> str:
     return json.dumps({name: getattr(configuration, name) for name in names}, sort_keys=True)
 
 
+@lru_cache(
+    maxsize=256
+)  # versions of one function are often configured alike; they are listed by hundreds
 def from_json(text: str) -> FunctionConfiguration:
     """The inverse, without variables. Raises `StoreError`."""
     try:
