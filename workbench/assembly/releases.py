@@ -25,6 +25,7 @@ from workbench.telemetry import Bus
 
 if TYPE_CHECKING:
     from workbench.facade.deployments import Deployments
+    from workbench.functions.comparing import Comparing
     from workbench.functions.publishing import Publishing
 
 
@@ -63,10 +64,22 @@ def make_releases(  # noqa: PLR0913 - composition
             clock=clock,
         )
 
+    def comparing() -> Comparing:
+        from workbench.functions.comparing import Comparing  # likewise
+
+        return Comparing(
+            repository,
+            preparation=preparation,
+            published=published,
+            registry=registry,
+            read_function=read_function,
+        )
+
     return Releases(
         repository=repository,
         published=published,
         publishing=publishing,
+        comparing=comparing,
         registry=registry,
         provisioner=Provisioner(
             store=repository.store, published=published, keeper=keeper, bus=bus, clock=clock

@@ -17,6 +17,8 @@ class Exit(IntEnum):
     SUCCESS = 0
     FUNCTION_FAILED = 1
     """It ran, and answered with an error or not as expected."""
+    DIFFERENT = 1
+    """What was compared is not the same. Source: POSIX, diff."""
     BAD_REQUEST = 2
     """What was asked, or a file of the project, is wrong. argparse's own code too."""
     COULD_NOT = 3

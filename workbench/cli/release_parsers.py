@@ -1,5 +1,5 @@
-"""The command line of releases: versions, aliases, and taking changes back. As quick to import as
-`parsers`, which has the rest.
+"""The command line of releases: versions, what they differ in, aliases, and taking changes back. As
+quick to import as `parsers`, which has the rest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _ALIAS_VERBS = ("ls", "show", "create", "update", "rm")
 def add_release_commands(commands: Commands) -> None:
     """All of them."""
     _publishing(commands)
+    _comparing(commands)
     _aliases(commands)
     _provisioning(commands)
     _taking_back(commands)
@@ -47,6 +48,23 @@ def _publishing(commands: Commands) -> None:
     what = versions.add_mutually_exclusive_group()
     what.add_argument("--show", metavar="VERSION", help="all that is known of one")
     what.add_argument("--rm", metavar="VERSION", help="delete one that no alias leads to")
+
+
+def _comparing(commands: Commands) -> None:
+    diff = commands.add(
+        "diff",
+        "Show what two versions differ in: code, configuration, variables, layers, dependencies, "
+        "image.",
+        examples=("diff orders", "diff orders 7 8", "diff orders live '$LATEST' --json"),
+    )
+    diff.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+    diff.add_argument(
+        "a",
+        metavar="A",
+        nargs="?",
+        help="a number, an alias or $LATEST (default: the newest version)",
+    )
+    diff.add_argument("b", metavar="B", nargs="?", help="likewise (default: $LATEST)")
 
 
 def _aliases(commands: Commands) -> None:

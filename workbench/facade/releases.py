@@ -14,8 +14,10 @@ from workbench.values import dataclass
 if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
+    from workbench.facade.comparison import Comparison
     from workbench.facade.provisioning import Provisioning
     from workbench.facade.versions import Versions
+    from workbench.functions.comparing import Comparing
     from workbench.functions.provisioning import Provisioner
     from workbench.functions.published import Published
     from workbench.functions.publishing import Publishing
@@ -29,6 +31,7 @@ class Releases:
     repository: Repository
     published: Published
     publishing: Callable[[], Publishing]
+    comparing: Callable[[], Comparing]
     registry: Registry
     provisioner: Provisioner
     ledger: Ledger
@@ -65,6 +68,13 @@ class Releases:
             ledger=self.ledger,
             keeper=self.keeper,
         )
+
+    @property
+    def comparison(self) -> Comparison:
+        """See `Workbench.comparison`."""
+        from workbench.facade.comparison import Comparison
+
+        return Comparison(comparing=self.comparing())
 
     @property
     def changes(self) -> Changes:

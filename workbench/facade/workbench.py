@@ -23,6 +23,7 @@ from workbench.values import dataclass
 if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
+    from workbench.facade.comparison import Comparison
     from workbench.facade.deployments import Deployments
     from workbench.facade.provisioning import Provisioning
     from workbench.facade.replay import Replay
@@ -66,6 +67,11 @@ class Workbench:
     def provisioning(self) -> Provisioning:
         """Provisioned concurrency of versions and aliases."""
         return self.releases.provisioning
+
+    @property
+    def comparison(self) -> Comparison:
+        """Two versions of a function held against each other."""
+        return self.releases.comparison
 
     @property
     def changes(self) -> Changes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from workbench.errors import CodeTooLarge, FunctionNotReady, InvalidArchive, InvalidManifest
@@ -37,20 +37,24 @@ class Layers:
         self._zips: dict[Path, tuple[tuple[int, int, int, int], Code]] = {}
         """What was in a zip when it had that stamp."""
 
+    async def codes(self, function: Function) -> tuple[Code, ...]:
+        """What each of them holds now, in order. Raises as `mount`."""
+        return tuple([await self._take(function.name, layer) for layer in function.layers])
+
     async def mount(self, function: Function) -> Mount | None:
         """The layers of `function` as they are now; `None` when it has none.
 
         Raises `FunctionNotReady` when one cannot be read, `InvalidManifest` for a zip that is refused
         and a layer version that does not exist.
         """
-        codes = [await self._take(function.name, layer) for layer in function.layers]
+        codes = await self.codes(function)
         return await self._mounted(function.name, codes)
 
     async def used(self, function: Function) -> tuple[tuple[LayerUse, ...], Mount | None]:
         """The layers of `function` as they are now, each kept for good, and what `mount` answers for
         them. Raises as `mount`, and `CodeTooLarge`.
         """
-        codes = [await self._take(function.name, layer) for layer in function.layers]
+        codes = await self.codes(function)
         uses = [
             LayerUse(stated=layer.stated, package=await self._code.package(function.name, code))
             for layer, code in zip(function.layers, codes, strict=True)
@@ -65,13 +69,13 @@ class Layers:
         codes = [await self._code.verified(use.package.digest) for use in uses]
         return await self._mounted(subject, codes)
 
-    async def _mounted(self, name: str, codes: list[Code]) -> Mount | None:
+    async def _mounted(self, name: str, codes: Sequence[Code]) -> Mount | None:
         if not codes:
             return None
         whole = await self._merged(name, codes)
         return Mount(source=whole.folder, target=LAYERS_ROOT)
 
-    async def _merged(self, name: str, codes: list[Code]) -> Code:
+    async def _merged(self, name: str, codes: Sequence[Code]) -> Code:
         if len(codes) == 1:
             return codes[0]
         known = self._merges.get(digests := tuple(code.digest for code in codes))

@@ -17,7 +17,7 @@ from workbench.model.container import Mount
 from workbench.model.function import Function, FunctionConfiguration, Severity
 from workbench.model.names import LATEST, FunctionName, RuntimeName
 from workbench.model.runtime import Runtime
-from workbench.model.version import TASK_ROOT, Image, Version, version_digest
+from workbench.model.version import TASK_ROOT, Code, Image, Version, version_digest
 
 
 class Preparation:
@@ -52,15 +52,7 @@ class Preparation:
             functions=(function.name,),
         )
         dependencies = await self._dependencies(engine, function, runtime, image)
-        points: tuple[str, ...] = ()
-        if dependencies is not None and dependencies.target.startswith(f"{TASK_ROOT}/"):
-            points = (dependencies.target.removeprefix(f"{TASK_ROOT}/"),)
-        code = await self._code.take(
-            function.name,
-            function.folder,
-            ignored=IgnoredPaths(function.ignored_paths),
-            mount_points=points,
-        )
+        code = await self._take(function, None if dependencies is None else dependencies.target)
         layers = await self.layers.mount(function)
         return Version(
             configuration=configuration,
@@ -71,6 +63,27 @@ class Preparation:
             dependencies=dependencies,
             layers=layers,
             digest=version_digest(configuration, code, image, dependencies, layers),
+        )
+
+    async def code(self, function: Function) -> Code:
+        """Its code alone, as `prepare` takes it, without an engine. Raises `FunctionNotReady`."""
+        configuration = runnable(function)
+        rule = self._runtime(configuration.runtime).dependencies
+        if rule is None or configuration.image is not None:
+            return await self._take(function, None)
+        stated = await asyncio.to_thread(read_stated, rule, function.folder)
+        return await self._take(function, None if stated is None else rule.mount)
+
+    async def _take(self, function: Function, mounted_at: str | None) -> Code:
+        """mounted_at: where its dependencies will be."""
+        points: tuple[str, ...] = ()
+        if mounted_at is not None and mounted_at.startswith(f"{TASK_ROOT}/"):
+            points = (mounted_at.removeprefix(f"{TASK_ROOT}/"),)
+        return await self._code.take(
+            function.name,
+            function.folder,
+            ignored=IgnoredPaths(function.ignored_paths),
+            mount_points=points,
         )
 
     async def _dependencies(

@@ -33,6 +33,7 @@ COMMANDS = {
     "build",
     "publish",
     "versions",
+    "diff",
     "alias",
     "provision",
     "undo",
