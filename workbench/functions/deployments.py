@@ -81,11 +81,16 @@ class Deployer:
 
     async def run(self) -> NoReturn:
         """Drive, whenever there is something to drive and nobody else does, until cancelled."""
+        told = ""
         while True:
             try:
                 await self.drive()
-            except StoreError as error:
-                self._bus.publish(Fault(where="deployments", message=str(error)))
+                told = ""
+            except Exception as error:  # noqa: BLE001 - the top of a supervised child; it tries again
+                message = str(error) if isinstance(error, StoreError) else repr(error)
+                if message != told:
+                    self._bus.publish(Fault(where="deployments", message=message))
+                told = message
             await self._pause(IDLE_S)
 
     async def drive(self) -> bool:
@@ -98,6 +103,7 @@ class Deployer:
         with _held(self._lock) as held:
             if not held:
                 return False
+            self._asked.clear()  # who drove before may have gone with its hooks
             failure: StoreError | None = None
             async with asyncio.TaskGroup() as tasks:
                 asking: set[asyncio.Task[None]] = set()

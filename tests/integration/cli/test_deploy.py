@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,22 @@ def handler(event, context):
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A function with two versions, and an alias that leads to the first."""
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Project(root)
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every test has a copy of."""
+    made = Project(tmp_path_factory.mktemp("prepared"))
     folder = made.add("orders", app=APP)
     made.run("publish", "orders")
     (folder / "app.py").write_text(APP + "# two\n")
     assert made.run("publish", "orders").text.strip() == "2"
     assert made.run("alias", "create", "orders:live", "1").code == 0
-    return made
+    return made.root
+
+
+@pytest.fixture
+def project(prepared: Path, tmp_path: Path) -> Project:
+    """A function with two versions, and an alias that leads to the first."""
+    return Project(shutil.copytree(prepared, tmp_path / "project"))
 
 
 def alias(project: Project) -> tuple[str, dict[str, float]]:
@@ -107,10 +112,7 @@ REFUSED = {
     ("stop",): "deploy stop ID",
     ("orders",): "deploy orders --alias live --to 8",
     ("orders:live", "--to", "1"): "leads to 1 already",
-    ("orders:live", "--to", "9"): "Function not found: orders:9",
-    ("orders:beta", "--to", "2"): "no alias named beta",
     ("orders:live", "--to", "2", "--strategy", "slowly"): "is no strategy",
-    ("orders:live", "--to", "2", "--alarm", "p99>1ms"): "is no alarm",
     ("stop", "d-ABC123XYZ"): "There is no deployment d-ABC123XYZ",
     ("report", "d-ABC123XYZ", "x", "Fine"): "report Succeeded or Failed",
 }

@@ -17,7 +17,7 @@ from tests.fakes.clock import EPOCH
 from tests.fakes.versions import a_published_version
 from tests.integration.functions.deploying import NoCounts, Obedient
 from workbench.clock import Clock, SystemClock
-from workbench.errors import EngineUnreachable, ThrottledError
+from workbench.errors import EngineUnreachable, StoreError, ThrottledError
 from workbench.functions.deployments import Counts, Deployer, Hooks
 from workbench.model.alarm import Traffic, parse_alarm
 from workbench.model.deployment import (
@@ -26,11 +26,12 @@ from workbench.model.deployment import (
     DeploymentStatus,
     ErrorCode,
     LifecycleEvent,
+    Move,
 )
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.release import Alias
 from workbench.model.strategy import parse_strategy
-from workbench.model.telemetry import DeploymentChanged
+from workbench.model.telemetry import DeploymentChanged, Fault
 from workbench.store.releases.deployments import DeploymentStore
 from workbench.store.releases.release_store import ReleaseStore
 from workbench.telemetry import Bus
@@ -246,6 +247,50 @@ async def test_only_one_drives_and_the_next_goes_on(site: Site) -> None:
     ended = await site.store.get(deployment_id)
     assert (ended.status, ended.weight) == (DeploymentStatus.STOPPED, 0.5)
     other.releases.close()
+
+
+async def test_a_hook_that_had_not_reported_is_asked_again_by_the_next(site: Site) -> None:
+    await site.prepare()
+    deployment_id = await site.begin("allatonce", before_hook="check")
+    silent = Silent()
+    driving = site.deployer(hooks=silent)
+    for times in (1, 2):  # the same one, too, when it drives once more
+        async with asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(driving.drive())
+            while len(silent.asked) < times:
+                await site.clock.sleep(0.01)
+            first.cancel()
+
+    other = Site(site.state, site.clock)
+    obedient = Obedient(other.store)
+    assert await other.deployer(hooks=obedient).drive()
+    other.releases.close()
+
+    assert (await site.store.get(deployment_id)).status is DeploymentStatus.SUCCEEDED
+    assert {*silent.asked} == {*obedient.asked}, "under the same execution id"
+
+
+async def test_trouble_is_told_once_and_tried_again(
+    rushed: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rushed.prepare()
+    deployment_id = await rushed.begin("allatonce")
+    step, failures = rushed.store.step, ["The disk is full."] * 3
+
+    async def failing(deployment_id: str, traffic: Traffic) -> tuple[Deployment, tuple[Move, ...]]:
+        if failures:
+            raise StoreError(failures.pop())
+        return await step(deployment_id, traffic)
+
+    monkeypatch.setattr(rushed.store, "step", failing)
+    with rushed.bus.subscribe(kinds={Fault}) as feed:
+        async with asyncio.TaskGroup() as tasks:
+            staying = tasks.create_task(rushed.deployer().run())
+            while not (await rushed.store.get(deployment_id)).status.ended:
+                await rushed.clock.sleep(0)
+            staying.cancel()
+        told = [value.message for value in feed.take_nowait() if isinstance(value, Fault)]
+    assert told == ["The disk is full."]
 
 
 async def test_who_stays_begins_what_another_process_asks_for(site: Site) -> None:
