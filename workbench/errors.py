@@ -19,6 +19,7 @@ that the workbench could not do its job, or that the request was wrong::
     ├─ NotFoundError         what was asked for does not exist
     │  ├─ FunctionNotFound
     │  ├─ AliasNotFound
+    │  ├─ LayerVersionNotFound
     │  ├─ DeploymentNotFound
     │  ├─ EventNotFound
     │  ├─ InvocationNotFound
@@ -243,6 +244,14 @@ class AliasNotFound(NotFoundError):
         super().__init__(f"{function} has no alias named {alias}. {have}")
         self.function = function
         self.alias = alias
+
+
+class LayerVersionNotFound(NotFoundError):
+    """There is no such version of a layer, or no more. Source: recorded text."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"Layer version {arn} does not exist.")
+        self.arn = arn
 
 
 class DeploymentNotFound(NotFoundError):

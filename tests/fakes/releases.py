@@ -6,8 +6,10 @@ from pathlib import Path
 
 from workbench.clock import Clock
 from workbench.functions.code import CodeStore
+from workbench.functions.layers import Layers
 from workbench.functions.repository import Repository
 from workbench.model.runtime import Runtime
+from workbench.model.settings import Settings
 from workbench.model.version import Image
 from workbench.store.releases.release_store import ReleaseStore
 from workbench.store.sealing import Keys
@@ -21,6 +23,11 @@ def a_repository(state: Path, code: CodeStore, clock: Clock) -> Repository:
         keys=lambda: Keys(state / "keys", place=state),
         state=state,
     )
+
+
+def the_layers(state: Path, code: CodeStore, settings: Settings, clock: Clock) -> Layers:
+    """Real ones, of what is published there."""
+    return Layers(code=code, settings=settings, store=ReleaseStore(state, clock=clock).layers)
 
 
 class KeepsImages:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.driver import Behaviour, FakeDriver
-from tests.fakes.releases import KeepsImages, a_repository
+from tests.fakes.releases import KeepsImages, a_repository, the_layers
 from tests.fakes.runtime import Event, FakeRuntime, died
 from tests.fakes.versions import a_runtime
 from workbench.assembly.keys import key_care
@@ -38,7 +38,6 @@ from workbench.functions.code import CodeStore
 from workbench.functions.hooks import HookDesk
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
-from workbench.functions.layers import Layers
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
@@ -259,7 +258,10 @@ async def fake_house(
         keeper = EngineKeeper(open_engine, bus=bus, clock=clock)
         code = CodeStore(state / "code")
         preparation = Preparation(
-            keeper=keeper, code=code, layers=Layers(code=code, settings=settings), runtimes=runtimes
+            keeper=keeper,
+            code=code,
+            layers=the_layers(state, code, settings, clock),
+            runtimes=runtimes,
         )
         reload = Reload(
             registry=registry,

@@ -65,6 +65,7 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.NotFoundError: _NOT_FOUND,
     errors.FunctionNotFound: _NOT_FOUND,
     errors.AliasNotFound: _NOT_FOUND,
+    errors.LayerVersionNotFound: _NOT_FOUND,
     errors.DeploymentNotFound: _NOT_FOUND,
     errors.EventNotFound: _NOT_FOUND,
     errors.InvocationNotFound: _NOT_FOUND,

@@ -87,6 +87,8 @@ def make_releases(  # noqa: PLR0913 - composition
         ledger=ledger,
         keeper=keeper,
         history=history,
+        settings=preparation.layers.settings,
+        clock=clock,
     )
 
 

@@ -112,19 +112,20 @@ def _rooms(site: Site, reader: ProjectReader, desk: HookDesk, *, held: bool) -> 
     events = EventFiles(site.root, site.state / "trash")
     registry = Registry(reader.files.project)
     keeper = EngineKeeper(lambda: open_engine(site), bus=site.bus, clock=site.clock, held=held)
+    repository = Repository(
+        store=ReleaseStore(site.state, clock=site.clock),
+        code=code,
+        keys=lambda: Keys(keys_folder(), place=site.state),
+        state=site.state,
+    )
     preparation = Preparation(
         keeper=keeper,
         code=code,
-        layers=Layers(code=code, settings=site.settings),
+        layers=Layers(code=code, settings=site.settings, store=repository.store.layers),
         runtimes=site.runtimes,
     )
     releases = make_releases(
-        Repository(
-            store=ReleaseStore(site.state, clock=site.clock),
-            code=code,
-            keys=lambda: Keys(keys_folder(), place=site.state),
-            state=site.state,
-        ),
+        repository,
         registry=registry,
         preparation=preparation,
         keeper=keeper,

@@ -47,6 +47,7 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.NotFoundError: Exit.BAD_REQUEST,
     errors.FunctionNotFound: Exit.BAD_REQUEST,
     errors.AliasNotFound: Exit.BAD_REQUEST,
+    errors.LayerVersionNotFound: Exit.BAD_REQUEST,
     errors.DeploymentNotFound: Exit.BAD_REQUEST,
     errors.EventNotFound: Exit.BAD_REQUEST,
     errors.InvocationNotFound: Exit.BAD_REQUEST,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workbench.cli.parsers import Commands
 
 _FUNCTION = "a function's name"
+_LAYER_VERBS = ("publish", "ls", "show", "rm")
 _ALIAS_VERBS = ("ls", "show", "create", "update", "rm")
 
 
@@ -20,6 +21,7 @@ def add_release_commands(commands: Commands) -> None:
     _comparing(commands)
     _aliases(commands)
     _provisioning(commands)
+    _layers(commands)
     _taking_back(commands)
 
 
@@ -128,6 +130,52 @@ def _provisioning(commands: Commands) -> None:
     )
     provision.add_argument("count", metavar="N", nargs="?", type=int, help="how many environments")
     provision.add_argument("--off", action="store_true", help="none any more")
+
+
+def _layers(commands: Commands) -> None:
+    layer = commands.add(
+        "layer",
+        "Layers that functions share: publish a version of one, list, show, remove.",
+        examples=(
+            "layer publish common layers/common --description 'first'",
+            "layer publish tools tools.zip --compatible-runtime python3.13",
+            "layer ls",
+            "layer ls common",
+            "layer show common:3",
+            "layer rm common:3",
+        ),
+    )
+    layer.add_argument(
+        "verb", metavar="{publish,ls,show,rm}", choices=_LAYER_VERBS, help="what to do"
+    )
+    layer.add_argument(
+        "layer",
+        metavar="NAME[:N]",
+        nargs="?",
+        help="a layer's name; show and rm take one version of it; ls takes none for all",
+    )
+    layer.add_argument(
+        "content",
+        metavar="PATH",
+        nargs="?",
+        help="with publish: a folder or a zip, laid out as in /opt",
+    )
+    layer.add_argument("--description", metavar="TEXT", help="what it is")
+    layer.add_argument(
+        "--compatible-runtime",
+        metavar="RUNTIME",
+        action="append",
+        default=[],
+        help="a runtime it is for; up to 15 times",
+    )
+    layer.add_argument(
+        "--compatible-architecture",
+        metavar="ARCHITECTURE",
+        action="append",
+        default=[],
+        help="x86_64 or arm64, or both",
+    )
+    layer.add_argument("--license", metavar="TEXT", help="its license, or where that is")
 
 
 def _taking_back(commands: Commands) -> None:

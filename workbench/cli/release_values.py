@@ -8,6 +8,7 @@ from workbench.cli.values import rounded
 from workbench.facade.provisioning import Wanted
 from workbench.facade.versions import Latest
 from workbench.model.alarm import Traffic
+from workbench.model.layer_version import LayerVersion
 from workbench.model.release import Alias, Change, PublishedVersion
 
 
@@ -86,6 +87,23 @@ def traffic(version: str, each: Traffic) -> dict[str, Any]:
         "throttles": each.throttles,
         "p50_ms": rounded(each.p50_ms),
         "p95_ms": rounded(each.p95_ms),
+    }
+
+
+def layer_version(each: LayerVersion, *, arn: str) -> dict[str, Any]:
+    """A version of a layer."""
+    return {
+        "name": each.name,
+        "version": each.number,
+        "arn": arn,
+        "description": each.description,
+        "created_at": each.created_at.isoformat(),
+        "code_sha256": each.package.sha256,
+        "code_size": each.package.zip_bytes,
+        "unzipped_bytes": each.package.unzipped_bytes,
+        "compatible_runtimes": list(each.runtimes),
+        "compatible_architectures": list(each.architectures),
+        "license": each.license,
     }
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from workbench.clock import Clock
 from workbench.engine.concurrency import Ledger
 from workbench.functions.keeper import EngineKeeper
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
+from workbench.model.settings import Settings
 from workbench.values import dataclass
 
 if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
     from workbench.facade.comparison import Comparison
+    from workbench.facade.layers import Layers
     from workbench.facade.provisioning import Provisioning
     from workbench.facade.versions import Versions
     from workbench.functions.comparing import Comparing
@@ -37,6 +40,8 @@ class Releases:
     ledger: Ledger
     keeper: EngineKeeper
     history: History
+    settings: Settings
+    clock: Clock
 
     @property
     def versions(self) -> Versions:
@@ -75,6 +80,19 @@ class Releases:
         from workbench.facade.comparison import Comparison
 
         return Comparison(comparing=self.comparing())
+
+    @property
+    def layers(self) -> Layers:
+        """See `Workbench.layers`."""
+        from workbench.facade.layers import Layers
+        from workbench.functions.layer_publishing import LayerPublishing
+
+        store = self.repository.store.layers
+        return Layers(
+            store=store,
+            publishing=LayerPublishing(code=self.repository.code, store=store, clock=self.clock),
+            settings=self.settings,
+        )
 
     @property
     def changes(self) -> Changes:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.facade.changes import Changes
     from workbench.facade.comparison import Comparison
     from workbench.facade.deployments import Deployments
+    from workbench.facade.layers import Layers
     from workbench.facade.provisioning import Provisioning
     from workbench.facade.replay import Replay
     from workbench.facade.versions import Versions
@@ -72,6 +73,11 @@ class Workbench:
     def comparison(self) -> Comparison:
         """Two versions of a function held against each other."""
         return self.releases.comparison
+
+    @property
+    def layers(self) -> Layers:
+        """Published layers."""
+        return self.releases.layers
 
     @property
     def changes(self) -> Changes:

@@ -31,7 +31,6 @@ from workbench.functions.packages import Packages
 from workbench.functions.packing import TooLong, pack
 from workbench.functions.restoring import complaints, unpack, verify
 from workbench.functions.trees import Listing, Trees, content_of, merge, walk
-from workbench.model.names import FunctionName
 from workbench.model.release import CodePackage
 from workbench.model.version import Code
 from workbench.values import dataclass
@@ -105,7 +104,7 @@ class CodeStore:
 
     async def take(
         self,
-        name: FunctionName,
+        name: str,
         folder: Path,
         *,
         ignored: IgnoredPaths,

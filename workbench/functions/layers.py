@@ -16,11 +16,12 @@ from workbench.errors import CodeTooLarge, FunctionNotReady, InvalidArchive, Inv
 from workbench.functions.code import CodeStore, IgnoredPaths
 from workbench.model.container import Mount
 from workbench.model.function import Function
-from workbench.model.layer import LAYERS_ROOT, LayerReference, does_not_exist
+from workbench.model.layer import LAYERS_ROOT, LayerReference, LayerVersionId, does_not_exist
 from workbench.model.names import FunctionName
 from workbench.model.release import LayerUse
 from workbench.model.settings import Settings
 from workbench.model.version import Code
+from workbench.store.releases.layer_store import LayerStore
 
 _OF_A_LAYER_TOO = ("!/events/", "!/function.toml", "!/[!.]*.env")
 """Ignored in the folder of a function, because they are ours there."""
@@ -29,9 +30,10 @@ _OF_A_LAYER_TOO = ("!/events/", "!/function.toml", "!/[!.]*.env")
 class Layers:
     """Makes mounts of them."""
 
-    def __init__(self, *, code: CodeStore, settings: Settings) -> None:
+    def __init__(self, *, code: CodeStore, settings: Settings, store: LayerStore) -> None:
         self._code = code
-        self._settings = settings
+        self._store = store
+        self.settings = settings
         self._merges: dict[tuple[str, ...], Code] = {}
         """By the digests of what was merged."""
         self._zips: dict[Path, tuple[tuple[int, int, int, int], Code]] = {}
@@ -45,9 +47,11 @@ class Layers:
         """The layers of `function` as they are now; `None` when it has none.
 
         Raises `FunctionNotReady` when one cannot be read, `InvalidManifest` for a zip that is refused
-        and a layer version that does not exist.
+        and a layer version that does not exist, `CodeDamaged` and `StoreError` for one that does.
         """
         codes = await self.codes(function)
+        has = [layer.version for layer in function.layers if layer.version is not None]
+        await self._store.use(function.name, has)
         return await self._mounted(function.name, codes)
 
     async def used(self, function: Function) -> tuple[tuple[LayerUse, ...], Mount | None]:
@@ -83,10 +87,22 @@ class Layers:
             known = self._merges[digests] = await self._code.merged(name, codes)
         return known
 
+    async def _published(
+        self, name: FunctionName, layer: LayerReference, asked: LayerVersionId
+    ) -> Code:
+        """A layer version of this workbench; a deleted one, where the function has it already."""
+        ours = self.settings.region, self.settings.account
+        found = None
+        if (asked.region or ours[0], asked.account or ours[1]) == ours:
+            found = await self._store.find(asked, user=name)
+        if found is None:
+            message = does_not_exist(asked.arn(region=ours[0], account=ours[1]))
+            raise InvalidManifest(message, path=layer.file, line=layer.line)
+        return await self._code.verified(found.package.digest)
+
     async def _take(self, name: FunctionName, layer: LayerReference) -> Code:
         if layer.version is not None:
-            arn = layer.version.arn(region=self._settings.region, account=self._settings.account)
-            raise InvalidManifest(does_not_exist(arn), path=layer.file, line=layer.line)
+            return await self._published(name, layer, layer.version)
         path = layer.path
         if path is None:
             raise FunctionNotReady(name, reason=f"its layer {layer.stated} cannot be used")

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from tests.fakes.driver import Behaviour, FakeContainer, FakeDriver
 from tests.fakes.journal import RecordingJournal
-from tests.fakes.releases import KeepsImages, a_repository
+from tests.fakes.releases import KeepsImages, a_repository, the_layers
 from tests.fakes.runtime import FakeRuntime
 from tests.fakes.versions import a_runtime
 from workbench.assembly.releases import make_releases
@@ -29,7 +29,6 @@ from workbench.facade.releases import Releases
 from workbench.functions.code import CodeStore
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
-from workbench.functions.layers import Layers
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
@@ -249,7 +248,7 @@ async def stage(
     preparation = Preparation(
         keeper=keeper,
         code=code,
-        layers=Layers(code=code, settings=settings),
+        layers=the_layers(state, code, settings, clock),
         runtimes={RuntimeName("python3.13"): replace(a_runtime(), dependencies=REQUIREMENTS)},
     )
     reload = Reload(

@@ -11,13 +11,21 @@ import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tests.e2e.live import Live, a_live_project, held, told
 from tests.integration.cli.program import RUNTIME
-from workbench.errors import CodeTooLarge, InvalidManifest
+from workbench.errors import (
+    CodeTooLarge,
+    ConstraintViolated,
+    InvalidArchive,
+    InvalidManifest,
+    InvalidParameter,
+    LayerVersionNotFound,
+)
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
 from workbench.model.names import FunctionName
@@ -337,3 +345,106 @@ async def test_code_and_layers_together_have_one_limit(live: Live, own: Path) ->
         CodeTooLarge, match=r"smaller than 262144000 bytes\. It has 280\d+, 280000000"
     ):
         await live.workbench.versions.publish(name)
+
+
+# --- layers that are published -----------------------------------------------------------------------
+
+
+async def test_a_published_layer_never_changes_and_numbers_are_never_reused(
+    live: Live, own: Path
+) -> None:
+    layers, label = live.workbench.layers, own.name
+    layer = put(own / "common/python/shared.py", "NAME = 'one'")
+    first = await layers.publish(
+        label, own / "common", description="first", runtimes=[RUNTIME], license_info="MIT"
+    )
+    same = await layers.publish(label, own / "common")
+    layer.write_text("NAME = 'three'")
+    third = await layers.publish(
+        label, a_zip(own / "x.zip", {"python/shared.py": "NAME = 'three'"})
+    )
+    assert (first.number, same.number, third.number) == (1, 2, 3)
+    assert same.package == first.package
+    assert (first.runtimes, first.license) == ((RUNTIME,), "MIT")
+
+    names = [await using(live, f"{label}:{number}") for number in (1, 3)]
+    shutil.rmtree(own)
+    assert [await shared_by(live, name) for name in names] == ["one", "three"]
+
+    assert await layers.delete(third.id)
+    assert not await layers.delete(third.id)
+    assert (await layers.publish(label, live.root / names[0])).number == 4
+    assert [each.number for each in await layers.all(label)] == [1, 2, 4]
+    assert {each.name: each.number for each in await layers.newest()}[label] == 4
+    with pytest.raises(LayerVersionNotFound, match=rf"layer:{label}:3 does not exist\."):
+        await layers.get(third.id)
+
+
+async def test_who_has_a_deleted_layer_keeps_it_and_nobody_else_gets_it(
+    live: Live, own: Path
+) -> None:
+    put(own / "common/python/shared.py", "NAME = 'one'")
+    one = await live.workbench.layers.publish(own.name, own / "common")
+    arn = live.workbench.layers.arn(one.id)
+    name = await using(live, str(one.id))
+    assert await shared_by(live, name) == "one"
+    await live.workbench.versions.publish(name)
+    await live.workbench.layers.delete(one.id)
+
+    other = await using(live, arn)
+    with pytest.raises(InvalidManifest, match=rf"function\.toml:3: Layer version {arn} does not"):
+        await live.invoke(other)
+
+    with live.workbench.subscribe(kinds={CodeReloaded}) as feed:
+        (live.root / name / "more.py").write_text("")
+        await told(feed, lambda value: isinstance(value, CodeReloaded))
+    assert await shared_by(live, name) == await shared_by(live, f"{name}:1") == "one"
+
+    assert (await live.workbench.changes.undo()).subject == f"layer {one.id}"
+    assert await shared_by(live, other) == "one"
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:lambda:eu-west-1:123456789012:layer:{}:1",
+        "arn:aws:lambda:us-east-1:210987654321:layer:{}:1",
+    ],
+)
+async def test_layers_of_elsewhere_are_not_here(live: Live, own: Path, arn: str) -> None:
+    put(own / "common/python/shared.py", "NAME = 'one'")
+    await live.workbench.layers.publish(own.name, own / "common")
+    name = await using(live, arn.format(own.name))
+
+    with pytest.raises(InvalidManifest, match="does not exist"):
+        await live.invoke(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("a b", {}),
+        ("x" * 141, {}),
+        ("x", {"description": "x" * 257}),
+        ("x", {"license_info": "x" * 513}),
+        ("x", {"runtimes": [f"python3.{n}" for n in range(16)]}),
+        ("x", {"runtimes": ["Python 3"]}),
+        ("x", {"architectures": ["mips"]}),
+    ],
+)
+async def test_what_lambda_refuses_of_a_layer_is_refused(
+    live: Live, own: Path, name: str, more: dict[str, Any]
+) -> None:
+    put(own / "common/python/shared.py", "")
+
+    with pytest.raises((ConstraintViolated, InvalidParameter)):
+        await live.workbench.layers.publish(name, own / "common", **more)
+
+
+async def test_nothing_is_no_layer(live: Live, own: Path) -> None:
+    for path in (own, own / "nowhere"):
+        with pytest.raises(InvalidParameter):
+            await live.workbench.layers.publish("x", path)
+    put(own / "broken.zip", "PK")
+    with pytest.raises(InvalidArchive):
+        await live.workbench.layers.publish("x", own / "broken.zip")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from tests.fakes.driver import Behaviour, FakeDriver
-from tests.fakes.releases import KeepsImages, a_repository
+from tests.fakes.releases import KeepsImages, a_repository, the_layers
 from tests.fakes.runtime import Event, FakeRuntime
 from workbench.assembly.keys import key_care
 from workbench.assembly.releases import make_deploying, make_releases
@@ -41,7 +41,6 @@ from workbench.functions.code import CodeStore
 from workbench.functions.hooks import HookDesk
 from workbench.functions.invoker import Invoker
 from workbench.functions.keeper import EngineKeeper, OpenEngine
-from workbench.functions.layers import Layers
 from workbench.functions.preparation import Preparation
 from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
@@ -287,7 +286,7 @@ async def scene(  # noqa: PLR0915 - composition
         preparation = Preparation(
             keeper=keeper,
             code=CodeStore(state / "code"),
-            layers=Layers(code=CodeStore(state / "code"), settings=settings),
+            layers=the_layers(state, CodeStore(state / "code"), settings, wall),
             runtimes=runtimes,
         )
         reload = Reload(

@@ -35,6 +35,7 @@ COMMANDS = {
     "versions",
     "diff",
     "alias",
+    "layer",
     "provision",
     "undo",
     "changes",

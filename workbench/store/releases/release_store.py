@@ -21,9 +21,10 @@ from workbench.model.release import (
     PublishedVersion,
     new_revision,
 )
-from workbench.store.releases import aliases, changes, deployments, provisioned, versions
+from workbench.store.releases import aliases, changes, deployments, layers, provisioned, versions
 from workbench.store.releases.changes import Undoing
 from workbench.store.releases.database import ReleaseDatabase
+from workbench.store.releases.layer_store import LayerStore
 from workbench.store.releases.provisioned import Wanted
 from workbench.store.releases.versions import KEPT_DELETED, References
 
@@ -35,6 +36,8 @@ UNDOINGS: Mapping[ChangeKind, Undoing] = {
     ChangeKind.DELETE_ALIAS: aliases.undo_delete,
     ChangeKind.PROVISION: provisioned.undo,
     ChangeKind.SHIFT: deployments.undo_shift,
+    ChangeKind.PUBLISH_LAYER: layers.undo_publish,
+    ChangeKind.DELETE_LAYER: layers.undo_delete,
 }
 """How each kind of change is taken back."""
 
@@ -45,6 +48,7 @@ class ReleaseStore:
     def __init__(self, state: Path, *, clock: Clock) -> None:
         """state: the project's folder of our own. Nothing is read or made yet."""
         self.database = ReleaseDatabase(state / "releases.db")
+        self.layers = LayerStore(self.database, clock=clock)
         self._clock = clock
         self._generation = 0
         self._versions: dict[tuple[FunctionName, int], PublishedVersion | None] = {}
@@ -142,14 +146,24 @@ class ReleaseStore:
 
     async def references(self) -> References:
         """What of the code store and the dependencies must not be collected."""
-        return await self.database.read(versions.references)
+
+        def work(connection: sqlite3.Connection) -> References:
+            found = versions.references(connection)
+            return replace(found, code=found.code | layers.references(connection))
+
+        return await self.database.read(work)
 
     async def forget_deleted(self) -> int:
         """Forget what was deleted longer ago than can be undone; how many versions."""
         before = self._clock.now() - KEPT_DELETED
         if not self.database.path.exists():
             return 0
-        return await self.database.write(lambda c: versions.forget_deleted(c, before=before))
+
+        def work(connection: sqlite3.Connection) -> int:
+            layers.forget_deleted(connection, before=before)
+            return versions.forget_deleted(connection, before=before)
+
+        return await self.database.write(work)
 
     # --- aliases ----------------------------------------------------------------------------------------
 
