@@ -19,6 +19,8 @@ from workbench.values import dataclass
 
 LOOK_S = 0.5
 """How often somebody who watches one is told how it stands."""
+_REST = 5.0
+"""Counting rests at least so many times as long as it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +81,13 @@ class Deployments:
         Raises `DeploymentNotFound`.
         """
         while True:
+            began_s = self._clock.monotonic()
             found = await self.progress(deployment_id)
+            took_s = self._clock.monotonic() - began_s
             yield found
             if found.deployment.status.ended:
                 return
-            await self._clock.sleep(LOOK_S)
+            await self._clock.sleep(max(LOOK_S, _REST * took_s))
 
     async def stop(self, deployment_id: str, *, rollback: bool = True) -> Deployment:
         """Ask for its end: whoever drives it sees to that within a second. One that has ended stays.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from tests.fakes.clock import EPOCH
 from tests.fakes.versions import an_acceptance
 from workbench.clock import SystemClock
-from workbench.model.alarm import Traffic
+from workbench.model.alarm import Traffic, percentile
 from workbench.model.invocation import (
     Acceptance,
     InvocationRecord,
@@ -100,10 +101,28 @@ async def test_only_the_aliass_own_calls_since_then_count(state_folder: Path) ->
         found = await store.history.traffic(ORDERS, LIVE, since=since)
 
         assert found == {
-            NEW: Traffic(calls=21, errors=1, p95_ms=20.0),
-            OLD: Traffic(calls=1, p95_ms=7.0),
+            NEW: Traffic(calls=21, errors=1, p50_ms=11.0, p95_ms=20.0),
+            OLD: Traffic(calls=1, p50_ms=7.0, p95_ms=7.0),
         }
         assert await store.history.traffic(FunctionName("billing"), LIVE, since=since) == {}
+
+
+async def test_percentiles_are_by_nearest_rank(state_folder: Path) -> None:
+    async with opened(state_folder) as store:
+        calls, dice = Calls(store), random.Random(4)
+        durations = {
+            Qualifier(str(count)): [dice.uniform(1, 900) for _ in range(count)]
+            for count in (1, 2, 3, 19, 20, 21, 99, 100, 101)
+        }
+        for version, all_of_it in durations.items():
+            for took_ms in all_of_it:
+                calls.made(version, took_ms=took_ms)
+        found = await store.history.traffic(ORDERS, LIVE, since=EPOCH)
+
+    assert {version: (each.p50_ms, each.p95_ms) for version, each in found.items()} == {
+        version: (percentile(all_of_it, 50), percentile(all_of_it, 95))
+        for version, all_of_it in durations.items()
+    }
 
 
 async def test_what_is_not_the_functions_doing_is_no_call_of_it(state_folder: Path) -> None:
