@@ -131,6 +131,7 @@ class ControlEndpoint:
 
     async def _provisioned(self, order: dict[str, Any]) -> Any:
         del order  # of all functions: whoever asks takes what it wants
+        await self._workbench.provisioning.apply()  # what has just been asked for is in it
         return Kept(kept=self._workbench.provisioning.kept())
 
 

@@ -47,14 +47,14 @@ class Provisioning:
         version = await self._meaning(function, qualifier)
         self._check(await self._store.provisioned(), function, qualifier, version, count)
         await self._store.provision(function, qualifier, count)
-        await self._apply()
+        await self.apply()
         return Wanted(function=function, qualifier=qualifier, version=version, requested=count)
 
     async def remove(self, function: FunctionName, qualifier: Qualifier) -> bool:
         """Keep none any more; False: none was asked for. Raises as `put`."""
         self._check_published(qualifier)
         removed = await self._store.provision(function, qualifier, None)
-        await self._apply()
+        await self.apply()
         return removed
 
     async def wanted(self, function: FunctionName | None = None) -> tuple[Wanted, ...]:
@@ -75,11 +75,12 @@ class Provisioning:
                 return found
         raise ProvisionedConcurrencyNotFound
 
-    # --- inside ---------------------------------------------------------------------------------------
-
-    async def _apply(self) -> None:
+    async def apply(self) -> None:
+        """See to it now that what was asked for is kept here, rather than in a moment."""
         if self._keeper.engine is not None:
             await self._provisioner.apply()
+
+    # --- inside ---------------------------------------------------------------------------------------
 
     async def _meaning(self, function: FunctionName, qualifier: Qualifier) -> Qualifier:
         if is_number(qualifier):
