@@ -75,6 +75,7 @@ def _measure(project: Path) -> list[Figure]:
         figures += pool.memory(served, echo_pid)
     _say("publishing")
     figures += publishing.publish()
+    figures += publishing.listed()
     _say("first paint")
     return figures + starts.first_paint(project)
 

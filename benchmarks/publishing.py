@@ -17,11 +17,16 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.figures import Figure, median
+from tests.fakes.versions import a_published_version
+from workbench.clock import SystemClock
 from workbench.functions.code import CodeStore, IgnoredPaths
 from workbench.model.names import FunctionName
+from workbench.store.releases.configuration import from_json
+from workbench.store.releases.release_store import ReleaseStore
 
 FUNCTION_BYTES = 5_000_000
 ROUNDS = 9
+VERSIONS = 500
 _NAME = FunctionName("published")
 
 
@@ -77,3 +82,21 @@ def write_sources(folder: Path, size_bytes: int, *, seed: int) -> None:
 async def _publish(store: CodeStore, folder: Path) -> None:
     code = await store.take(_NAME, folder, ignored=IgnoredPaths())
     await store.package(_NAME, code)
+
+
+def listed() -> list[Figure]:
+    """A function with 500 versions, as `workbench versions` asks for them: read, and made values of."""
+    took: list[float] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        store = ReleaseStore(Path(temporary), clock=SystemClock())
+        for _ in range(VERSIONS):
+            store.publish_now(a_published_version(variables=bytes(1000)), same=lambda _: False)
+        store.close()
+        for _ in range(ROUNDS):
+            fresh = ReleaseStore(Path(temporary), clock=SystemClock())
+            from_json.cache_clear()
+            wall = time.perf_counter()
+            assert len(asyncio.run(fresh.versions())) == VERSIONS
+            took.append((time.perf_counter() - wall) * 1000)
+            fresh.close()
+    return [median(f"{VERSIONS} versions listed", took, target="< 100 ms")]

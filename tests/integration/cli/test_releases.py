@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.integration.cli.program import APP, Project
@@ -119,3 +120,16 @@ def test_a_running_workbench_follows_what_commands_change(project: Project) -> N
         assert project.run("provision", "shop:live", "--off").code == 0
     assert project.run("provision", "shop:2", "1").err.startswith("No workbench runs")
     assert "none was provisioned" in project.run("provision", "shop:live", "--off").err
+
+
+def test_two_processes_publishing_at_once_make_one_version_of_one_state(project: Project) -> None:
+    project.add("shop", app=APP, manifest=MANIFEST)
+    with ThreadPoolExecutor() as threads:
+        for app in (APP, NEW):
+            (project.root / "shop" / "app.py").write_text(app)
+            said = list(threads.map(lambda _: project.run("publish", "shop", "--json"), range(4)))
+            assert [each.code for each in said] == [0] * 4, [each.err for each in said]
+            assert len({each.json["version"] for each in said}) == 1
+            assert sum(each.json["new"] for each in said) == 1
+    assert len(project.run("versions", "shop", "--json").json) == 2
+    assert project.run("invoke", "shop:1", "-p", "1").json == {"answer": 1}
