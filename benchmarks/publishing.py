@@ -31,8 +31,11 @@ _NAME = FunctionName("published")
 
 
 def publish() -> list[Figure]:
-    """Take and package 5 MB of Python; and again, unchanged."""
+    """Take and package 5 MB of Python: code nobody has run yet, code that has been run here, and code
+    that has been published.
+    """
     ours: list[float] = []
+    ran: list[float] = []
     processor: list[float] = []
     again: list[float] = []
     zipped: list[float] = []
@@ -48,18 +51,29 @@ def publish() -> list[Figure]:
             wall = time.perf_counter()
             asyncio.run(_publish(store, folder))
             again.append((time.perf_counter() - wall) * 1000)
+            has_run = CodeStore(Path(temporary) / "another store")
+            asyncio.run(has_run.take(_NAME, folder, ignored=IgnoredPaths()))
+            wall = time.perf_counter()
+            asyncio.run(_publish(CodeStore(Path(temporary) / "another store"), folder))
+            ran.append((time.perf_counter() - wall) * 1000)
             if zip_command := shutil.which("zip"):
                 wall = time.perf_counter()
                 subprocess.run([zip_command, "-qr", "../out.zip", "."], cwd=folder, check=True)
                 zipped.append((time.perf_counter() - wall) * 1000)
     return [
         median(
-            "publish 5 MB: take and package",
+            "publish 5 MB that ran here",
+            ran,
+            against=("zip -qr", zipped) if zipped else None,
+            target="< 150 ms",
+        ),
+        median(
+            "publish 5 MB that never ran",
             ours,
             against=("zip -qr", zipped) if zipped else None,
             target="< 150 ms",
         ),
-        median("publish 5 MB: processor time", processor),
+        median("the same, processor time", processor),
         median("publish 5 MB, unchanged", again),
     ]
 
