@@ -13,6 +13,7 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ CodeTooLarge           code is larger, unpacked, than Lambda takes
     │  │  └─ ZipTooLarge            or packed
     │  ├─ InvalidArchive         an uploaded zip file is broken or unsafe
+    │  ├─ InvalidExport          a file to import is none, is damaged, or a newer workbench's
     │  ├─ UnknownOperation       nothing at the endpoint answers to that method and path
     │  ├─ HookReportRefused      a deployment's hook reports what nobody asked it
     │  └─ AccessDenied           refused for who asks, not for what is asked
@@ -182,6 +183,15 @@ class InvalidArchive(RequestError):
             "Could not unzip uploaded file. Please check your file, then try to upload again. "
             f"{reason}"
         )
+        self.reason = reason
+
+
+class InvalidExport(RequestError):
+    """A file that was to be imported cannot be. `reason` is a sentence, or more, that says what to do."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} cannot be imported. {reason}")
+        self.path = path
         self.reason = reason
 
 

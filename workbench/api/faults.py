@@ -59,6 +59,7 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.CodeTooLarge: _INVALID_PARAMETER,
     errors.ZipTooLarge: Fault(413, "RequestEntityTooLargeException", BodyShape.BARE_CAPITAL),
     errors.InvalidArchive: _INVALID_PARAMETER,
+    errors.InvalidExport: _INVALID_PARAMETER,
     errors.UnknownOperation: Fault(404, "UnknownOperationException", BodyShape.BARE),
     errors.HookReportRefused: _INVALID_PARAMETER,
     errors.AccessDenied: Fault(403, "AccessDeniedException", BodyShape.BARE_CAPITAL),

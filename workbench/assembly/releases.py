@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.clock import Clock
+from workbench.config.events import EventFiles
 from workbench.engine.concurrency import Ledger
 from workbench.facade.releases import Releases
 from workbench.functions.hooks import HookDesk
@@ -26,6 +27,9 @@ from workbench.telemetry import Bus
 if TYPE_CHECKING:
     from workbench.facade.deployments import Deployments
     from workbench.functions.comparing import Comparing
+    from workbench.functions.exporting import Exporting
+    from workbench.functions.import_folder import ImportFolders
+    from workbench.functions.importing import Importing
     from workbench.functions.publishing import Publishing
 
 
@@ -75,6 +79,30 @@ def make_releases(  # noqa: PLR0913 - composition
             read_function=read_function,
         )
 
+    def folders() -> ImportFolders:
+        from workbench.functions.import_folder import ImportFolders
+
+        return ImportFolders(registry.project.root, repository.state)
+
+    def transferring() -> tuple[Exporting, Importing]:
+        from workbench.functions.exporting import Exporting
+        from workbench.functions.importing import Importing
+
+        exporting = Exporting(
+            repository,
+            published=published,
+            registry=registry,
+            runtimes=preparation.runtimes,
+            events=EventFiles(registry.project.root, repository.state / "trash"),
+        )
+        return exporting, Importing(
+            repository,
+            registry=registry,
+            runtimes=preparation.runtimes,
+            keeper=keeper,
+            folders=folders(),
+        )
+
     return Releases(
         repository=repository,
         published=published,
@@ -89,6 +117,8 @@ def make_releases(  # noqa: PLR0913 - composition
         history=history,
         settings=preparation.layers.settings,
         clock=clock,
+        transferring=transferring,
+        folders=folders,
     )
 
 

@@ -41,6 +41,7 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.CodeTooLarge: Exit.BAD_REQUEST,
     errors.ZipTooLarge: Exit.BAD_REQUEST,
     errors.InvalidArchive: Exit.BAD_REQUEST,
+    errors.InvalidExport: Exit.BAD_REQUEST,
     errors.UnknownOperation: Exit.BAD_REQUEST,
     errors.HookReportRefused: Exit.BAD_REQUEST,
     errors.AccessDenied: Exit.BAD_REQUEST,

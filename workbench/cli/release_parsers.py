@@ -5,6 +5,7 @@ quick to import as `parsers`, which has the rest.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def add_release_commands(commands: Commands) -> None:
     _provisioning(commands)
     _layers(commands)
     _taking_back(commands)
+    _transferring(commands)
 
 
 def _publishing(commands: Commands) -> None:
@@ -191,6 +193,38 @@ def _taking_back(commands: Commands) -> None:
     )
     changes.add_argument(
         "-n", "--limit", metavar="N", type=int, default=50, help="how many (default: 50)"
+    )
+
+
+def _transferring(commands: Commands) -> None:
+    export = commands.add(
+        "export",
+        "Write a function to one file: versions, aliases, layers, events; no secret values.",
+        examples=("export orders", "export orders -o orders.zip --json"),
+    )
+    export.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+    export.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="the file, which must not exist (default: FUNCTION.workbench.zip)",
+    )
+    imports = commands.add(
+        "import",
+        "Take in a function that was exported: versions, aliases, layers, events.",
+        examples=(
+            "import orders.workbench.zip",
+            "import orders.workbench.zip --as orders-copy --values secrets.env",
+        ),
+    )
+    imports.add_argument("file", metavar="FILE", type=Path, help="what export has written")
+    imports.add_argument("--as", metavar="NAME", dest="name", help="another name for it here")
+    imports.add_argument(
+        "--values",
+        metavar="FILE.env",
+        type=Path,
+        help="a NAME.env file with the values of secret variables",
     )
 
 

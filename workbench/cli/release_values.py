@@ -10,6 +10,7 @@ from workbench.facade.versions import Latest
 from workbench.model.alarm import Traffic
 from workbench.model.layer_version import LayerVersion
 from workbench.model.release import Alias, Change, PublishedVersion
+from workbench.model.transfer import Exported, Imported
 
 
 def version(each: PublishedVersion, *, aliases: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -117,4 +118,47 @@ def change(each: Change) -> dict[str, Any]:
         "subject": each.subject,
         "summary": each.summary,
         "undone_at": None if undone is None else undone.isoformat(),
+    }
+
+
+def exported(each: Exported) -> dict[str, Any]:
+    """What an export has, and what it has not."""
+    return {
+        "function": each.function,
+        "path": str(each.path),
+        "size_bytes": each.size_bytes,
+        **_transferred(each),
+        "left_out": list(each.left_out),
+    }
+
+
+def imported(each: Imported) -> dict[str, Any]:
+    """What was imported, and what it lacks."""
+    return {
+        "function": each.function,
+        "folder": None if each.folder is None else str(each.folder),
+        **_transferred(each),
+        "notes": list(each.notes),
+    }
+
+
+def counted(each: Exported | Imported) -> str:
+    """`3 versions, 1 alias, no events`."""
+    counts = {
+        "version": len(each.versions),
+        "alias": len(each.aliases),
+        "event": len(each.events),
+    }
+    plural = {"version": "versions", "alias": "aliases", "event": "events"}
+    return ", ".join(
+        f"{count or 'no'} {word if count == 1 else plural[word]}" for word, count in counts.items()
+    )
+
+
+def _transferred(each: Exported | Imported) -> dict[str, Any]:
+    return {
+        "versions": [str(number) for number in each.versions],
+        "aliases": list(each.aliases),
+        "events": list(each.events),
+        "without_values": {lost.version: list(lost.names) for lost in each.without_values},
     }

@@ -152,6 +152,19 @@ class EventFiles:
             raise InvalidManifest(f"{first.message}{more}", path=path, line=first.line)
         return expectation
 
+    def kept(self, function: Function, event: str) -> dict[str, bytes]:
+        """Its files as they are on disk, by name: the event, and what is expected of it."""
+        name = event_name(event)
+        with self._opened(function, event) as folder:
+            contents = {
+                file: content
+                for file in (f"{name}{EVENT}", f"{name}{EXPECTATION}")
+                if (content := self._content(folder, function, file)) is not None
+            }
+        if f"{name}{EVENT}" not in contents:
+            raise self._not_found(function, event)
+        return contents
+
     def problems(self, function: Function) -> tuple[Problem, ...]:
         """What is wrong inside of the events and expectations of a function. Reads all of them."""
         complaints = Complaints(function.folder / FOLDER)
@@ -218,16 +231,9 @@ class EventFiles:
 
     def delete(self, function: Function, event: str) -> str:
         """Move it and what is expected of it to the trash; the token that `restore` takes."""
-        name = event_name(event)
+        contents = self.kept(function, event)
         token = secrets.token_hex(16)
         with self._opened(function, event) as folder:
-            contents = {
-                file: content
-                for file in (f"{name}{EVENT}", f"{name}{EXPECTATION}")
-                if (content := self._content(folder, function, file)) is not None
-            }
-            if f"{name}{EVENT}" not in contents:
-                raise self._not_found(function, event)
             self._keep(token, function, contents)
             for file in contents:
                 os.unlink(file, dir_fd=folder)

@@ -59,12 +59,18 @@ class _Locator:
 
     def __init__(self) -> None:
         self.lines: dict[KeyPath, int] = {}
+        self.spans: dict[KeyPath, tuple[int, int]] = {}
+        """Where each value that is no array or table stands in the text."""
+        self.comments: list[tuple[int, int]] = []
         self._line = 1
+        self._value: KeyPath | None = None
+        """The one that may go on: numbers with a dot, dates with a blank, are several tokens."""
         self._expect = _Expect.STATEMENT
         self._table: KeyPath = ()
         self._open: list[_Open] = []
         self._parts: list[str] = []
         self._path: KeyPath = ()
+        self._begun: KeyPath = ()
         self._double = False
         self._last_element: dict[KeyPath, int] = {}
         """Index of the newest [[table]] of each array of tables."""
@@ -74,14 +80,31 @@ class _Locator:
             token = match[0]
             if match.lastgroup == "newline":
                 self._line += 1
+                self._value = None
                 if not self._open:
                     self._expect = _Expect.STATEMENT
             elif match.lastgroup == "mark":
                 self._mark(token)
-            elif match.lastgroup != "blank":
+                self._reach(match, begins=False, ends=match[0] != ".")
+            elif match.lastgroup == "blank":
+                if token.startswith("#"):
+                    self.comments.append(match.span())
+            else:
+                begins = self._expect is _Expect.VALUE
                 self._word(token, quoted=match.lastgroup == "text")
                 self._line += token.count("\n")
+                self._reach(match, begins=begins, ends=False)
         return self.lines
+
+    def _reach(self, match: re.Match[str], *, begins: bool, ends: bool) -> None:
+        """A value begins with this token, goes on with it, or has ended before it."""
+        if begins:
+            self.spans[self._begun] = match.span()
+            self._value = self._begun
+        elif ends or self._expect is not _Expect.END:
+            self._value = None
+        elif self._value is not None:
+            self.spans[self._value] = (self.spans[self._value][0], match.end())
 
     def _word(self, token: str, *, quoted: bool) -> None:
         if self._expect is _Expect.STATEMENT:
@@ -158,15 +181,26 @@ class _Locator:
 
     def _begin_value(self) -> KeyPath:
         """The path of the value that starts here."""
+        self._begun = self._path
         if not self._open or not self._open[-1].is_array:
             return self._path
         array = self._open[-1]
         path = (*array.path, array.elements)
         array.elements += 1
         self.lines[path] = self._line
+        self._begun = path
         return path
 
 
 def locate(text: str) -> dict[KeyPath, int]:
     """The 1-based line of every key, table and element of a valid document with newline line ends."""
     return _Locator().follow(text)
+
+
+def places(text: str) -> tuple[dict[KeyPath, tuple[int, int]], list[tuple[int, int]]]:
+    """Of a valid document with newline line ends: from where to where each value stands that is no
+    array or table, and each comment.
+    """
+    locator = _Locator()
+    locator.follow(text)
+    return locator.spans, locator.comments

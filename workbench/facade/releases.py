@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from workbench.facade.comparison import Comparison
     from workbench.facade.layers import Layers
     from workbench.facade.provisioning import Provisioning
+    from workbench.facade.transfer import Transfer
     from workbench.facade.versions import Versions
     from workbench.functions.comparing import Comparing
+    from workbench.functions.exporting import Exporting
+    from workbench.functions.import_folder import ImportFolders
+    from workbench.functions.importing import Importing
     from workbench.functions.provisioning import Provisioner
     from workbench.functions.published import Published
     from workbench.functions.publishing import Publishing
@@ -35,6 +39,8 @@ class Releases:
     published: Published
     publishing: Callable[[], Publishing]
     comparing: Callable[[], Comparing]
+    transferring: Callable[[], tuple[Exporting, Importing]]
+    folders: Callable[[], ImportFolders]
     registry: Registry
     provisioner: Provisioner
     ledger: Ledger
@@ -99,4 +105,12 @@ class Releases:
         """See `Workbench.changes`."""
         from workbench.facade.changes import Changes
 
-        return Changes(store=self.repository.store)
+        return Changes(store=self.repository.store, folders=self.folders(), clock=self.clock)
+
+    @property
+    def transfer(self) -> Transfer:
+        """See `Workbench.transfer`."""
+        from workbench.facade.transfer import Transfer
+
+        exporting, importing = self.transferring()
+        return Transfer(exporting=exporting, importing=importing)

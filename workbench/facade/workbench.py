@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.facade.layers import Layers
     from workbench.facade.provisioning import Provisioning
     from workbench.facade.replay import Replay
+    from workbench.facade.transfer import Transfer
     from workbench.facade.versions import Versions
 from workbench.facade.tuning import Tuning
 from workbench.facade.upkeep import Upkeep
@@ -88,6 +89,11 @@ class Workbench:
     def deployments(self) -> Deployments:
         """Traffic that moves from one version to another."""
         return self.deploying()
+
+    @property
+    def transfer(self) -> Transfer:
+        """Functions as files: exported, imported."""
+        return self.releases.transfer
 
     @property
     def replay(self) -> Replay:

@@ -16,7 +16,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from workbench.errors import CodeTooLarge, InvalidArchive, ZipTooLarge
@@ -93,28 +93,38 @@ def unsafe(path: str) -> str | None:
     return reason
 
 
-def check_size(sizes: Mapping[str, int], taken_bytes: int) -> None:
+def check_size(
+    sizes: Mapping[str, int], taken_bytes: int, *, limit_bytes: int = UNZIPPED_BYTES
+) -> None:
     """Compare code, unpacked, with what Lambda takes. sizes: of its files; taken_bytes: of its
     layers. Raises `CodeTooLarge`.
     """
-    if sum(sizes.values()) + taken_bytes >= UNZIPPED_BYTES:
-        raise CodeTooLarge(limit_bytes=UNZIPPED_BYTES, sizes=sizes, taken_bytes=taken_bytes)
+    if sum(sizes.values()) + taken_bytes >= limit_bytes:
+        raise CodeTooLarge(limit_bytes=limit_bytes, sizes=sizes, taken_bytes=taken_bytes)
 
 
 class Archive:
     """A zip file in memory, found to be safe."""
 
-    def __init__(self, data: bytes, *, taken_bytes: int = 0) -> None:
-        """Look through it. taken_bytes: what layers take of the size allowed.
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        taken_bytes: int = 0,
+        zipped_bytes: int = ZIPPED_BYTES,
+        unzipped_bytes: int = UNZIPPED_BYTES,
+    ) -> None:
+        """Look through it. taken_bytes: what layers take of the size allowed. zipped_bytes,
+        unzipped_bytes: what it has to be smaller than.
 
         Raises `ZipTooLarge`, `CodeTooLarge`, `InvalidArchive`.
         """
-        if len(data) >= ZIPPED_BYTES:
-            raise ZipTooLarge(limit_bytes=ZIPPED_BYTES, found_bytes=len(data))
+        if len(data) >= zipped_bytes:
+            raise ZipTooLarge(limit_bytes=zipped_bytes, found_bytes=len(data))
         # Each entry of the directory has this mark; counted before memory is spent on them.
         if data.count(b"PK\1\2") > ENTRIES:
             raise InvalidArchive(f"It has more than {ENTRIES} entries.")
-        with _reading("It"):
+        with reading("It"):
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         self._files: dict[str, Member] = {}
         self._links: dict[str, str] = {}
@@ -126,18 +136,26 @@ class Archive:
         """Folders with nothing in them."""
         self._lay_out()
         self.unzipped_bytes = sum(member.size_bytes for member in self.files.values())
-        check_size({path: member.size_bytes for path, member in self.files.items()}, taken_bytes)
+        sizes = {path: member.size_bytes for path, member in self.files.items()}
+        check_size(sizes, taken_bytes, limit_bytes=unzipped_bytes)
+
+    @property
+    def as_stored(self) -> tuple[Mapping[str, Member], Mapping[str, str], Collection[str]]:
+        """Its files, its links with what they lead to, and its folders: links not followed. None
+        leads out, and nothing stands below one.
+        """
+        return self._files, self._links, self._folders
 
     def read(self, member: Member) -> Iterator[bytes]:
         """A file's content, in blocks. Raises `InvalidArchive` when it is not what the archive says
         it is.
         """
         seen = 0
-        with _reading(repr(member.name)):
+        with reading(repr(member.name)):
             source = self._zip.open(member.info)
         with source:
             while True:
-                with _reading(repr(member.name)):
+                with reading(repr(member.name)):
                     block = source.read(BLOCK)
                 if not block:
                     break
@@ -152,10 +170,10 @@ class Archive:
 
     def _look_through(self) -> None:
         for info in self._zip.infolist():
-            name = _name_of(info)
+            name = entry_name(info)
             path = "/".join(part for part in name.split("/") if part not in ("", "."))
             folder = name.endswith("/")
-            kind = _kind_of(info, name, folder=folder)
+            kind = entry_kind(info, name, folder=folder)
             if not path:
                 if not folder:
                     raise InvalidArchive(f"{name!r} has no name.")
@@ -185,7 +203,7 @@ class Archive:
     def _target_of(self, info: zipfile.ZipInfo, name: str) -> str:
         if info.file_size > _LINK_BYTES:
             raise InvalidArchive(f"{name!r} is a link with more than {_LINK_BYTES} bytes.")
-        with _reading(repr(name)):
+        with reading(repr(name)):
             target = self._zip.read(info).decode("utf-8")
         if not target or "\0" in target:
             raise InvalidArchive(f"{name!r} is a link to nothing.")
@@ -251,7 +269,8 @@ class Archive:
 
 
 @contextmanager
-def _reading(subject: str) -> Iterator[None]:
+def reading(subject: str) -> Iterator[None]:
+    """What the standard library's reader raises within this is that `subject` cannot be read."""
     try:
         yield
     except UnicodeError as error:
@@ -261,9 +280,9 @@ def _reading(subject: str) -> Iterator[None]:
         raise InvalidArchive(f"{subject} cannot be read: {said}.") from error
 
 
-def _name_of(info: zipfile.ZipInfo) -> str:
-    """An entry's name. Without the mark of UTF-8 it may be UTF-8 all the same: so does `zip` on
-    Linux write it.
+def entry_name(info: zipfile.ZipInfo) -> str:
+    """An entry's name, found to be safe. Without the mark of UTF-8 it may be UTF-8 all the same: so
+    does `zip` on Linux write it. Raises `InvalidArchive`.
     """
     name = info.orig_filename
     if not info.flag_bits & _UTF8 and not name.isascii():
@@ -281,8 +300,8 @@ def _mode_of(info: zipfile.ZipInfo) -> int:
     return info.external_attr >> 16 if info.create_system == 3 else 0
 
 
-def _kind_of(info: zipfile.ZipInfo, name: str, *, folder: bool) -> int:
-    """The type of an entry, of those that are allowed."""
+def entry_kind(info: zipfile.ZipInfo, name: str, *, folder: bool) -> int:
+    """The type of an entry, of those that are allowed. Raises `InvalidArchive`."""
     if info.flag_bits & _ENCRYPTED:
         raise InvalidArchive(f"{name!r} is encrypted.")
     if info.compress_type not in _METHODS:

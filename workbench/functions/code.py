@@ -16,6 +16,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ from workbench.functions.archives import (
     check_size,
     unsafe,
 )
-from workbench.functions.packages import Packages
+from workbench.functions.packages import Packages, hex_of
 from workbench.functions.packing import TooLong, pack
 from workbench.functions.restoring import complaints, unpack, verify
 from workbench.functions.trees import Listing, Trees, content_of, merge, walk
@@ -148,6 +149,13 @@ class CodeStore:
         package = await self._in_thread(name, lambda: self._package(code, taken_bytes))
         self._verified.add(code.digest)
         return package
+
+    async def zip_of(self, name: str, package: CodePackage) -> Path:
+        """The zip file of a package that is kept, read in full; made again where it can be.
+
+        Raises `CodeDamaged`; `FunctionNotReady` when the disk fails. name: as `package`.
+        """
+        return await self._in_thread(name, lambda: self._zip_of(package))
 
     async def verified(self, digest: str) -> Code:
         """The code of that digest, read in full the first time, once in a process. What is damaged
@@ -286,6 +294,19 @@ class CodeStore:
                 )
                 self._packages.keep(place, package, uploaded=False)
         return package
+
+    def _zip_of(self, package: CodePackage) -> Path:
+        place = self._packages.place(hex_of(package.sha256))
+        if not self._packages.sound(package):
+            with suppress(FileNotFoundError):
+                place.unlink()  # another one of the same bytes may be made of the tree
+            self._verify(package.digest)
+            self._package(Code(folder=self._trees.tree(package.digest), digest=package.digest), 0)
+            if not self._packages.sound(package):
+                reason = f"{place} is missing, and the tree makes another zip now"
+                tree = self._trees.tree(package.digest)
+                raise CodeDamaged(package.digest, tree=tree, broken=[reason])
+        return place
 
     def _verify(self, digest: str) -> None:
         with self._trees.used():

@@ -54,6 +54,11 @@ class Packages:
         """Where a zip is, or would be."""
         return self.zips / f"{sha256_hex}.zip"
 
+    def sound(self, package: CodePackage) -> bool:
+        """The zip of that package is there, and has its content."""
+        place = self.place(hex_of(package.sha256))
+        return KeptZip(package, place, place).sound
+
     def own(self, digest: str) -> KeptZip | None:
         """The zip that was made of a tree, if it is there at its full length. Counts as a use."""
         kept = self._read(self.notes / f"{digest}.json", digest)

@@ -33,7 +33,7 @@ _Key = tuple[FunctionName, int]
 class _Ready:
     """A version that has been made ready."""
 
-    revision_id: str
+    stored: PublishedVersion
     version: Version
 
 
@@ -82,7 +82,10 @@ class Published:
         key = function, int(number)
         stored = self._stored(key)
         found = self._ready.get(key)
-        if found is None or found.revision_id != stored.revision_id:
+        if found is None or (
+            # one that was imported, taken back and imported again has the same revision
+            found.stored is not stored and found.stored != stored
+        ):
             return None
         wide = self._wide(function)
         now = found.version.configuration
@@ -103,7 +106,7 @@ class Published:
             if found is None:
                 stored = self._stored(key)
                 found = await self._make(stored)
-                self._ready[key] = _Ready(stored.revision_id, found)
+                self._ready[key] = _Ready(stored, found)
             return found
 
     def opened(self, stored: PublishedVersion) -> FunctionConfiguration:
@@ -126,6 +129,14 @@ class Published:
         if runtime is None:
             raise RuntimeNotFound(stored.configuration.runtime, known=tuple(sorted(self._runtimes)))
         configuration = await asyncio.to_thread(self.opened, stored)
+        missing = [variable.name for variable in configuration.variables if variable.missing]
+        if missing:
+            raise FunctionNotReady(
+                f"{stored.function}:{stored.number}",
+                reason=f"it was imported without the values of {', '.join(missing)}, which are secret. "
+                "Take the import back (workbench undo) and import again with --values FILE.env, or "
+                "publish the function anew.",
+            )
         configuration = replace(configuration, **self._wide(stored.function))
         code = await self._repository.code.verified(stored.package.digest)
         dependencies = self._dependencies(stored)

@@ -184,6 +184,8 @@ class Publishing:
             known = self._published.opened(newest).variables
         except SealingError:
             return False  # nobody can say any more
+        if any(variable.missing for variable in known):
+            return False
         return _values(known) == _values(configuration.variables)
 
 

@@ -57,6 +57,8 @@ class Variable:
     """Its name looks secret; its value is never shown."""
     overrides: tuple[str, ...] = ()
     """The layers that lost, weakest first."""
+    missing: bool = False
+    """It was imported without its value, which is secret."""
 
     def __repr__(self) -> str:
         return f"Variable({self.name}={self.shown} from {self.source})"

@@ -122,6 +122,7 @@ class ChangeKind(StrEnum):
     """A step of a deployment."""
     PUBLISH_LAYER = "publish-layer"
     DELETE_LAYER = "delete-layer"
+    IMPORT = "import"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

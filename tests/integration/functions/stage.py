@@ -20,6 +20,7 @@ from tests.fakes.runtime import FakeRuntime
 from tests.fakes.versions import a_runtime
 from workbench.assembly.releases import make_releases
 from workbench.clock import SystemClock
+from workbench.config.discovery import ProjectReader
 from workbench.engine.concurrency import Ledger
 from workbench.engine.run import Run
 from workbench.engine.scheduler import Scheduler
@@ -117,6 +118,9 @@ REQUIREMENTS = DependencyRule(
 )
 
 
+RUNTIMES = {RuntimeName("python3.13"): replace(a_runtime(), dependencies=REQUIREMENTS)}
+
+
 class Images(KeepsImages):
     """One image; `fails` makes the next build fail."""
 
@@ -211,9 +215,15 @@ async def _nothing_to_settle() -> None:
 
 @asynccontextmanager
 async def stage(
-    root: Path, state: Path, *, roll: Iterator[float] | None = None
+    root: Path,
+    state: Path,
+    *,
+    roll: Iterator[float] | None = None,
+    reader: FolderReader | ProjectReader | None = None,
 ) -> AsyncIterator[Stage]:
-    """All of it, running. roll: what decides which of an alias's versions a call gets."""
+    """All of it, running. roll: what decides which of an alias's versions a call gets. reader: a real
+    one, for a test whose function.toml is a real one.
+    """
     clock, bus, settings = SystemClock(), Bus(), Settings()
     driver = FakeDriver(clock, Behaviour(programs=(answer_from_folder,)))
     images = Images()
@@ -241,7 +251,7 @@ async def stage(
                 presence=AlwaysThere(),
             )
 
-    reader = FolderReader(root)
+    reader = reader or FolderReader(root)
     registry = Registry(reader.read())
     keeper = EngineKeeper(open_engine, bus=bus, clock=clock)
     code = CodeStore(state / "code")
@@ -249,7 +259,7 @@ async def stage(
         keeper=keeper,
         code=code,
         layers=the_layers(state, code, settings, clock),
-        runtimes={RuntimeName("python3.13"): replace(a_runtime(), dependencies=REQUIREMENTS)},
+        runtimes=RUNTIMES,
     )
     reload = Reload(
         registry=registry,

@@ -39,6 +39,8 @@ COMMANDS = {
     "provision",
     "undo",
     "changes",
+    "export",
+    "import",
     "doctor",
     "keys",
     "down",

@@ -5,6 +5,7 @@ Invariant: what another process has committed is seen by the next question.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +22,15 @@ from workbench.model.release import (
     PublishedVersion,
     new_revision,
 )
-from workbench.store.releases import aliases, changes, deployments, layers, provisioned, versions
+from workbench.store.releases import (
+    aliases,
+    changes,
+    deployments,
+    imports,
+    layers,
+    provisioned,
+    versions,
+)
 from workbench.store.releases.changes import Undoing
 from workbench.store.releases.database import ReleaseDatabase
 from workbench.store.releases.layer_store import LayerStore
@@ -38,8 +47,25 @@ UNDOINGS: Mapping[ChangeKind, Undoing] = {
     ChangeKind.SHIFT: deployments.undo_shift,
     ChangeKind.PUBLISH_LAYER: layers.undo_publish,
     ChangeKind.DELETE_LAYER: layers.undo_delete,
+    ChangeKind.IMPORT: imports.undo_import,
 }
 """How each kind of change is taken back."""
+
+
+def undo_now(
+    database: ReleaseDatabase, *, at: datetime, also: Callable[[Change], None] = lambda _: None
+) -> Change:
+    """Take back the last change that has not been. Raises `ConflictError`. Blocks for the disk.
+
+    also: called with the change before it is committed, for what is no row.
+    """
+
+    def work(connection: sqlite3.Connection) -> Change:
+        change = changes.undo_last(connection, UNDOINGS, at=at)
+        also(change)
+        return change
+
+    return database.write_now(work)
 
 
 class ReleaseStore:
@@ -49,6 +75,7 @@ class ReleaseStore:
         """state: the project's folder of our own. Nothing is read or made yet."""
         self.database = ReleaseDatabase(state / "releases.db")
         self.layers = LayerStore(self.database, clock=clock)
+        self.imports = imports.Imports(self.database, clock=clock)
         self._clock = clock
         self._generation = 0
         self._versions: dict[tuple[FunctionName, int], PublishedVersion | None] = {}
@@ -225,7 +252,4 @@ class ReleaseStore:
 
     async def undo(self) -> Change:
         """Take back the last change that has not been. Raises `ConflictError`."""
-        at: datetime = self._clock.now()
-        return await self.database.write(
-            lambda connection: changes.undo_last(connection, UNDOINGS, at=at)
-        )
+        return await asyncio.to_thread(undo_now, self.database, at=self._clock.now())
