@@ -10,62 +10,89 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree as ET
 
+from workbench.errors import WorkbenchError
 from workbench.facade.replay import Verdict
 from workbench.model.terminal_text import plain
+from workbench.values import dataclass
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Source: XML 1.0, production 2, Char."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One event."""
+
+    function: str
+    event: str
+    seconds: float
+    failures: Sequence[str] = ()
+    """What was wrong, a line each."""
+    failure_type: str = "NotAsExpected"
+    error: WorkbenchError | None = None
+    """What kept it from running."""
+    log: Sequence[str] = ()
+    """Lines."""
+
+
 def junit_report(verdicts: Sequence[Verdict]) -> bytes:
-    """The whole file."""
-    root = ET.Element("testsuites", {"name": "workbench replay", **_counts(verdicts)})
-    for function, found in groupby(verdicts, key=lambda verdict: verdict.case.function):
+    """The whole file for verdicts."""
+    return junit_file([_case(verdict) for verdict in verdicts])
+
+
+def junit_file(cases: Sequence[Case]) -> bytes:
+    """The whole file. Those of a function stand together."""
+    root = ET.Element("testsuites", {"name": "workbench replay", **_counts(cases)})
+    for function, found in groupby(cases, key=lambda case: case.function):
         group = list(found)
         suite = ET.SubElement(root, "testsuite", {"name": function, **_counts(group)})
-        for verdict in group:
-            _add_case(suite, verdict)
+        for case in group:
+            _add_case(suite, case)
     ET.indent(root)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _add_case(suite: ET.Element, verdict: Verdict) -> None:
-    case = ET.SubElement(
+def _case(verdict: Verdict) -> Case:
+    measured = None if verdict.record is None else verdict.record.measurements
+    return Case(
+        function=verdict.case.function,
+        event=verdict.case.event,
+        seconds=0.0 if measured is None else measured.duration_ms / 1000,
+        failures=[str(mismatch) for mismatch in verdict.mismatches],
+        error=verdict.error,
+        log=[entry.text for entry in verdict.logs],
+    )
+
+
+def _add_case(suite: ET.Element, case: Case) -> None:
+    element = ET.SubElement(
         suite,
         "testcase",
-        classname=verdict.case.function,
-        name=verdict.case.event,
-        time=f"{_seconds(verdict):.3f}",
+        classname=case.function,
+        name=case.event,
+        time=f"{case.seconds:.3f}",
     )
-    if verdict.error is not None:
+    if case.error is not None:
         problem = ET.SubElement(
-            case, "error", message=_text(str(verdict.error)), type=type(verdict.error).__name__
+            element, "error", message=_text(str(case.error)), type=type(case.error).__name__
         )
-        problem.text = _text(str(verdict.error))
-    elif verdict.mismatches:
-        complaints = [str(mismatch) for mismatch in verdict.mismatches]
-        failure = ET.SubElement(case, "failure", message=_text(complaints[0]), type="NotAsExpected")
-        failure.text = _text("\n".join(complaints))
-    if verdict.logs:
-        ET.SubElement(case, "system-out").text = _text(
-            "\n".join(entry.text for entry in verdict.logs)
+        problem.text = _text(str(case.error))
+    elif case.failures:
+        failure = ET.SubElement(
+            element, "failure", message=_text(case.failures[0]), type=case.failure_type
         )
+        failure.text = _text("\n".join(case.failures))
+    if case.log:
+        ET.SubElement(element, "system-out").text = _text("\n".join(case.log))
 
 
-def _counts(verdicts: Sequence[Verdict]) -> dict[str, str]:
+def _counts(cases: Sequence[Case]) -> dict[str, str]:
     return {
-        "tests": str(len(verdicts)),
-        "failures": str(
-            sum(verdict.error is None and bool(verdict.mismatches) for verdict in verdicts)
-        ),
-        "errors": str(sum(verdict.error is not None for verdict in verdicts)),
-        "time": f"{sum(map(_seconds, verdicts)):.3f}",
+        "tests": str(len(cases)),
+        "failures": str(sum(case.error is None and bool(case.failures) for case in cases)),
+        "errors": str(sum(case.error is not None for case in cases)),
+        "time": f"{sum(case.seconds for case in cases):.3f}",
     }
-
-
-def _seconds(verdict: Verdict) -> float:
-    measured = None if verdict.record is None else verdict.record.measurements
-    return 0.0 if measured is None else measured.duration_ms / 1000
 
 
 def _text(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.cli.deployment_parsers import add_deployment_commands
-from workbench.cli.release_parsers import add_release_commands
+from workbench.cli.release_parsers import add_release_commands, add_version_replay
 
 ENGINES = ("docker", "process", "auto")
 
@@ -151,8 +151,14 @@ def _run_commands(commands: Commands) -> None:
 
     replay = commands.add(
         "replay",
-        "Run saved events and hold each answer against what is expected of it.",
-        examples=("replay", "replay orders payments", "replay --junit report.xml --jobs 8"),
+        "Run saved events and hold each answer against what is expected of it; or run them on two "
+        "versions, and list what has changed.",
+        examples=(
+            "replay",
+            "replay orders payments",
+            "replay --junit report.xml --jobs 8",
+            "replay orders --versions 7,8 --ignore body.at",
+        ),
     )
     replay.add_argument("functions", metavar="FUNCTION", nargs="*", help="all, by default")
     replay.add_argument("--junit", metavar="FILE", type=Path, help="also write a JUnit XML report")
@@ -160,8 +166,9 @@ def _run_commands(commands: Commands) -> None:
         "--jobs",
         metavar="N",
         type=_positive,
-        help="events that run at the same time (default: as many as CPUs, at most 4)",
+        help="events that run at the same time (default: as many as CPUs, at most 4; with --versions 1)",
     )
+    add_version_replay(replay)
 
     tune = commands.add(
         "tune",

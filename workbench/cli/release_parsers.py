@@ -71,6 +71,26 @@ def _comparing(commands: Commands) -> None:
     diff.add_argument("b", metavar="B", nargs="?", help="likewise (default: $LATEST)")
 
 
+def add_version_replay(replay: argparse.ArgumentParser) -> None:
+    """What `replay` needs for two versions."""
+    replay.add_argument(
+        "--versions",
+        metavar="A,B",
+        type=_two_versions,
+        help="run a function's events on both, and list what has changed",
+    )
+    replay.add_argument(
+        "--runs", metavar="N", type=int, help="runs of each event on each version (default: 10)"
+    )
+    replay.add_argument(
+        "--ignore",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="what of responses is not compared, such as body.items[*].id; may be repeated",
+    )
+
+
 def _aliases(commands: Commands) -> None:
     alias = commands.add(
         "alias",
@@ -226,6 +246,13 @@ def _transferring(commands: Commands) -> None:
         type=Path,
         help="a NAME.env file with the values of secret variables",
     )
+
+
+def _two_versions(text: str) -> tuple[str, str]:
+    a, comma, b = text.partition(",")
+    if not (a and comma and b) or "," in b:
+        raise argparse.ArgumentTypeError(f"{text} is not A,B, such as 7,8 or live,$LATEST")
+    return a, b
 
 
 def _weight(text: str) -> tuple[str, float]:

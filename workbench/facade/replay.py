@@ -101,7 +101,7 @@ class Replay:
                 event=case.event,
             )
             run = await self._invocations.invoke(request)
-            record = await self._end(run)
+            record = await end_of(self._invocations, run)
         except WorkbenchError as error:
             return Verdict(case=case, error=error)
         logs = tuple(run.logs)
@@ -109,18 +109,19 @@ class Replay:
             case=case, record=record, logs=logs, mismatches=expectation.check(record, logs)
         )
 
-    async def _end(self, run: Run) -> InvocationRecord:
-        """Its final record. Raises what kept it from running."""
-        try:
-            await run.outcome()
-            return await run.record()
-        except asyncio.CancelledError:
-            with suppress(InvocationNotFound):
-                self._invocations.stop(run.acceptance.request_id)
-            raise
-
     async def _read(self, case: ReplayCase) -> tuple[Expectation, bytes]:
         return (
             await self._events.expectation(case.function, case.event),
             await self._events.read(case.function, case.event),
         )
+
+
+async def end_of(invocations: Invocations, run: Run) -> InvocationRecord:
+    """Its final record. Raises what kept it from running. Cancellation: it is stopped."""
+    try:
+        await run.outcome()
+        return await run.record()
+    except asyncio.CancelledError:
+        with suppress(InvocationNotFound):
+            invocations.stop(run.acceptance.request_id)
+        raise

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.facade.provisioning import Provisioning
     from workbench.facade.replay import Replay
     from workbench.facade.transfer import Transfer
+    from workbench.facade.version_replay import VersionReplay
     from workbench.facade.versions import Versions
 from workbench.facade.tuning import Tuning
 from workbench.facade.upkeep import Upkeep
@@ -101,6 +102,18 @@ class Workbench:
         from workbench.facade.replay import Replay  # the screen does without it
 
         return Replay(catalog=self.catalog, events=self.events, invocations=self.invocations)
+
+    @property
+    def version_replay(self) -> VersionReplay:
+        """Saved events run on two versions."""
+        from workbench.facade.version_replay import VersionReplay  # likewise
+
+        return VersionReplay(
+            catalog=self.catalog,
+            events=self.events,
+            invocations=self.invocations,
+            versions=self.comparison,
+        )
 
     @property
     def tuning(self) -> Tuning:

@@ -31,7 +31,13 @@ COLUMNS = (
 
 
 async def run(arguments: Namespace, output: Output) -> int:
-    """Replay the events of the named functions, of all by default."""
+    """Replay the events of the named functions, of all by default; or of one on two versions."""
+    if arguments.versions is not None:
+        from workbench.cli.version_replay import compare_versions  # plain replay does without
+
+        return await compare_versions(arguments, output)
+    if arguments.runs is not None or arguments.ignore:
+        raise InvalidParameter("--runs and --ignore go with --versions.", parameter="--versions")
     async with opened(arguments) as workbench:
         return await replay(
             workbench,
@@ -61,7 +67,7 @@ async def replay(
             on_verdict=lambda verdict: output.say(_line(verdict)),
         )
     if junit is not None:
-        _write(junit, junit_report(verdicts))
+        write_report(junit, junit_report(verdicts))
     if output.json:
         output.object([_value(verdict) for verdict in verdicts])
     elif verdicts:
@@ -117,7 +123,8 @@ def _complaints(verdict: Verdict) -> list[str]:
     return [str(mismatch) for mismatch in verdict.mismatches]
 
 
-def _write(path: Path, report: bytes) -> None:
+def write_report(path: Path, report: bytes) -> None:
+    """Raises `InvalidParameter`."""
     try:
         path.write_bytes(report)
     except OSError as error:
