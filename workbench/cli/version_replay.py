@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
@@ -48,14 +49,24 @@ async def compare_versions(arguments: Namespace, output: Output) -> int:
             arguments.functions[0], a, b, plan, on_result=lambda result: output.say(_line(result))
         )
     if arguments.junit is not None:
-        write_report(arguments.junit, junit_file([_case(results, each) for each in results.events]))
+        write_report(arguments.junit, report(results))
+    show(results, plan, output)
+    return exit_of_results(results)
+
+
+def show(results: VersionResults, plan: Plan, output: Output) -> None:
+    """A table of what there is to say of events, or all of them as JSON; and how many there were."""
     told = [each for each in results.events if each.told]
     if output.json:
         output.object(value(results, plan))
     elif told:
         print_table(output, COLUMNS, (_row(each) for each in told))
     _say_rest(results, output)
-    return exit_of_results(results)
+
+
+def report(results: VersionResults) -> bytes:
+    """A JUnit XML file."""
+    return junit_file([_case(results, each) for each in results.events])
 
 
 def exit_of_results(results: VersionResults) -> Exit:
@@ -101,13 +112,13 @@ def _say_rest(results: VersionResults, output: Output) -> None:
     timed = sum(each.timing is not None and each.timing.changed for each in found)
     output.say(
         f"{results.function}: {results.a} -> {results.b}: {changed} of {number} events changed, "
-        f"{timed} take another time"
+        f"{timed} {'takes' if timed == 1 else 'take'} another time"
     )
     varying = sorted({each.change.where for one in found for each in one.response if each.varies})
     if varying:
         output.say(
             "These differ from run to run of one version, too. To leave them out: "
-            + " ".join(f"--ignore '{path}'" for path in varying[:_SHOWN])
+            + " ".join(f"--ignore {shlex.quote(path)}" for path in varying[:_SHOWN])
         )
 
 

@@ -50,3 +50,22 @@ def test_what_two_versions_differ_in(project: Project) -> None:
 
     back = project.run("diff", "shop", "$LATEST", "1", "--json").json
     assert back["code"][1]["change"] == "removed"
+
+
+def test_layers_are_told_by_what_they_hold(project: Project) -> None:
+    layer = project.root / "common" / "python"
+    layer.mkdir(parents=True)
+    (layer / "tax.py").write_text("RATE = 1\n")
+    project.add("shop", manifest='layers = ["../common"]\n')
+    assert project.run("publish", "shop").text == "1\n"
+    assert project.run("diff", "shop").code == 0
+
+    (layer / "tax.py").write_text("RATE = 2\n")
+    changed = project.run("diff", "shop", "--json")
+
+    assert changed.code == 1
+    (found,) = changed.json["layers"]
+    assert (found["position"], found["change"]) == (1, "changed")
+    assert found["a"]["stated"] == found["b"]["stated"] == "../common"
+    assert found["a"]["digest"] != found["b"]["digest"]
+    assert changed.json["code"] == changed.json["configuration"] == []
