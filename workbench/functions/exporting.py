@@ -51,6 +51,8 @@ class _Folder:
     package: CodePackage
     function_toml: bytes
     blanked: tuple[str, ...]
+    layers: tuple[str, ...]
+    """As function.toml states them."""
     events: Mapping[str, bytes]
     """By the name of the file."""
 
@@ -88,6 +90,11 @@ class Exporting:
         left_out = [*_LEFT_OUT]
         if folder is not None:
             left_out.append(_OF_THE_PROJECT)
+            if folder.layers:
+                left_out.append(
+                    f"$LATEST needs layers that are no part of its folder: {', '.join(folder.layers)}. "
+                    "Versions have theirs with them."
+                )
         manifest = ExportManifest(
             function=name,
             workbench=release_of("workbench"),
@@ -160,7 +167,13 @@ class Exporting:
         events: dict[str, bytes] = {}
         for event in self._events.list(function):
             events.update(self._events.kept(function, event.name))
-        return _Folder(package=package, function_toml=text, blanked=lost, events=events)
+        return _Folder(
+            package=package,
+            function_toml=text,
+            blanked=lost,
+            layers=tuple(layer.stated for layer in function.layers),
+            events=events,
+        )
 
     def _version(self, version: PublishedVersion) -> ExportedVersion:
         mount = version.dependencies

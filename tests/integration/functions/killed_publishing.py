@@ -30,7 +30,7 @@ def killed_before(point: int, root: Path) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            asyncio.run(published(root, lambda: _count_down(point, str(root / ".workbench"))))
+            asyncio.run(published(root, lambda: count_down(point, str(root / ".workbench"))))
         except BaseException:  # noqa: BLE001 - the top of the child
             traceback.print_exc()
         finally:
@@ -51,7 +51,7 @@ async def published(root: Path, begin: Callable[[], None]) -> None:
         os._exit(0)
 
 
-def _count_down(point: int, state: str) -> None:
+def count_down(point: int, state: str) -> None:
     left = point
 
     def step() -> None:

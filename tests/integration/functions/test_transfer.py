@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.integration.functions.stage import RUNTIMES, Stage, stage
 from workbench.config.discovery import ProjectReader
@@ -48,7 +52,10 @@ def written(root: Path, answer: str, *, variables: dict[str, str] | None = None)
     (folder / "events" / "small.json").write_text('{"n": 1}')
     (folder / "events" / "small.expect.toml").write_text('outcome = "success"\n')
     (folder / "dev.env").write_text(f"API_TOKEN={SECRET}\n")
-    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in (variables or {}).items())
+    lines = "".join(
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+        for name, value in (variables or {}).items()
+    )
     (folder / "function.toml").write_text(
         '# ours\nname = "orders"\nruntime = "python3.13"\nhandler = "app.handler"\n'
         f"timeout_s = 30\n[environment] # below\n{lines}"
@@ -333,6 +340,104 @@ async def test_an_image_that_is_not_here_is_replaced_by_this_machines_own(
         assert sum("this machine's image" in note for note in done.notes) == 2
         images = [each.image.digest for each in await here.releases.versions.all(ORDERS)]
         assert images == ["1" * 64] * 2
+
+
+async def test_versions_have_their_layers_with_them_and_latest_says_which_it_needs(
+    tmp_path: Path,
+) -> None:
+    source, there, path = tmp_path / "a", tmp_path / "b", tmp_path / "orders.zip"
+    folder = written(source, "old")
+    (folder / "dev.env").unlink()
+    text = (folder / "function.toml").read_text()
+    for number in "12":
+        (source / f"layer{number}").mkdir()
+        (source / f"layer{number}" / "same").write_text(number)
+        (source / f"layer{number}" / f"only{number}").write_text(number)
+    (folder / "function.toml").write_text('layers = ["../layer1", "../layer2"]\n' + text)
+    async with project(source) as here:
+        before, _ = await here.releases.versions.publish(ORDERS)
+        done = await here.releases.transfer.export(ORDERS, path)
+    assert any("../layer1, ../layer2" in sentence for sentence in done.left_out)
+    async with project(there) as here:
+        await import_(here, path)
+        (after,) = await here.releases.versions.all(ORDERS)
+        assert (after.layers, after.opt_digest) == (before.layers, before.opt_digest)
+        assert await here.call("orders:1") == b"old"
+    assert after.opt_digest is not None
+    merged = there / ".workbench" / "code" / after.opt_digest
+    assert {path.name: path.read_text() for path in merged.iterdir()} == {
+        "same": "2",
+        "only1": "1",
+        "only2": "2",
+    }
+
+
+_NAMES = st.text("abcé ._-", min_size=1, max_size=8).filter(lambda name: name.strip(". ") == name)
+_FILES = st.dictionaries(_NAMES.map(lambda name: f"in/{name}"), st.binary(max_size=50), max_size=3)
+_VARIABLES = st.dictionaries(
+    st.sampled_from(["TABLE", "STAGE", "API_TOKEN", "DB_PASSWORD"]),
+    st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=20).map("v".__add__),
+)
+
+
+@settings(max_examples=15)
+@given(
+    published=st.lists(st.tuples(_FILES, _VARIABLES), min_size=1, max_size=3),
+    events=st.dictionaries(st.from_regex(r"[a-z][a-z0-9.-]{0,8}", fullmatch=True), st.binary()),
+    weight=st.floats(0, 1),
+)
+def test_whatever_it_is_it_comes_back_the_same(
+    published: list[tuple[dict[str, bytes], dict[str, str]]],
+    events: dict[str, bytes],
+    weight: float,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_come_and_go(Path(folder), published, events, weight))
+
+
+async def _come_and_go(
+    folder: Path,
+    published: list[tuple[dict[str, bytes], dict[str, str]]],
+    events: dict[str, bytes],
+    weight: float,
+) -> None:
+    source, path, copy = folder / "a", folder / "orders.zip", FunctionName("copy")
+    async with project(source) as here:
+        pass
+    for files, variables in published:
+        function = written(source, "old", variables=variables)
+        shutil.rmtree(function / "in", ignore_errors=True)
+        (function / "in").mkdir()
+        for name, content in files.items():
+            (function / name).write_bytes(content)
+        for name, content in events.items():
+            (function / "events" / f"{name}.json").write_bytes(content)
+        async with project(source) as here:
+            await here.releases.versions.publish(ORDERS)
+    async with project(source) as here:
+        versions = await here.releases.versions.all(ORDERS)
+        first, last = versions[0].qualifier, versions[-1].qualifier
+        weights: dict[str, float] = {last: weight} if last != first else {}
+        await here.releases.aliases.create(ORDERS, "live", first, weights=weights)
+        await here.releases.transfer.export(ORDERS, path)
+        before = await rows(here)
+        opened = [here.releases.versions.configuration(each).variables for each in versions]
+    async with project(folder / "b") as here:
+        done = await import_(here, path, name=copy)
+        assert await rows(here, copy) == before
+        assert set(done.events) == {"small", *events}
+        for each, known in zip(await here.releases.versions.all(copy), opened, strict=True):
+            assert {
+                variable.name: (variable.value, variable.missing)
+                for variable in here.releases.versions.configuration(each).variables
+            } == {
+                variable.name: ("", True) if variable.secret else (variable.value, False)
+                for variable in known
+            }
+    for file in (source / "orders").rglob("*"):
+        relative = file.relative_to(source / "orders")
+        if file.is_file() and str(relative) not in ("function.toml", "dev.env"):
+            assert (folder / "b" / "copy" / relative).read_bytes() == file.read_bytes()
 
 
 # --- hostile files -----------------------------------------------------------------------------------
