@@ -161,7 +161,7 @@ class UnchangingFiles:
     def read(self) -> Project:
         return self._project
 
-    def read_function(self, folder: Path) -> Function | None:
+    def read_function(self, folder: Path, manifest: bytes | None = None) -> Function | None:
         return next((f for f in self._project.functions if f.folder == folder), None)
 
     @property

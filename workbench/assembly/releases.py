@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.clock import Clock
@@ -20,13 +19,13 @@ from workbench.functions.provisioning import Provisioner
 from workbench.functions.published import Published
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
-from workbench.model.function import Function
 from workbench.store.history import History
 from workbench.telemetry import Bus
 
 if TYPE_CHECKING:
     from workbench.facade.deployments import Deployments
     from workbench.functions.comparing import Comparing
+    from workbench.functions.configuring import Configuring, ReadsFunction
     from workbench.functions.exporting import Exporting
     from workbench.functions.import_folder import ImportFolders
     from workbench.functions.importing import Importing
@@ -39,7 +38,7 @@ def make_releases(  # noqa: PLR0913 - composition
     registry: Registry,
     preparation: Preparation,
     keeper: EngineKeeper,
-    read_function: Callable[[Path], Function | None],
+    read_function: ReadsFunction,
     ledger: Ledger,
     history: History,
     bus: Bus,
@@ -79,6 +78,11 @@ def make_releases(  # noqa: PLR0913 - composition
             read_function=read_function,
         )
 
+    def configuring() -> Configuring:
+        from workbench.functions.configuring import Configuring  # likewise
+
+        return Configuring(repository, registry=registry, read_function=read_function, clock=clock)
+
     def folders() -> ImportFolders:
         from workbench.functions.import_folder import ImportFolders
 
@@ -107,6 +111,7 @@ def make_releases(  # noqa: PLR0913 - composition
         repository=repository,
         published=published,
         publishing=publishing,
+        configuring=configuring,
         comparing=comparing,
         registry=registry,
         provisioner=Provisioner(

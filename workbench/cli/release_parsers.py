@@ -23,6 +23,7 @@ def add_release_commands(commands: Commands) -> None:
     _aliases(commands)
     _provisioning(commands)
     _layers(commands)
+    _configuring(commands)
     _taking_back(commands)
     _transferring(commands)
 
@@ -200,15 +201,38 @@ def _layers(commands: Commands) -> None:
     layer.add_argument("--license", metavar="TEXT", help="its license, or where that is")
 
 
+def _configuring(commands: Commands) -> None:
+    configure = commands.add(
+        "configure",
+        "Edit a function's function.toml; or show its configuration, and where each value is from.",
+        examples=(
+            "configure orders",
+            "configure orders memory_mb=512 timeout_s=30",
+            "configure orders environment.TABLE=orders-dev --unset reserved_concurrency",
+            "configure orders 'layers=[\"../layers/common\"]' --json",
+        ),
+    )
+    configure.add_argument("function", metavar="FUNCTION", help=_FUNCTION)
+    configure.add_argument(
+        "settings",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help="a key as in function.toml, or environment.NAME for a variable",
+    )
+    configure.add_argument(
+        "--unset", metavar="KEY", nargs="+", action="extend", help="take these keys out"
+    )
+
+
 def _taking_back(commands: Commands) -> None:
     commands.add(
         "undo",
-        "Take back the last change: a version, a move of an alias, a deletion.",
+        "Take back the last change: a version, a move of an alias, a deletion, an edit.",
         examples=("undo",),
     )
     changes = commands.add(
         "changes",
-        "List what was published, moved and deleted, the newest first.",
+        "List what was published, moved, deleted and configured, the newest first.",
         examples=("changes", "changes -n 100 --json"),
     )
     changes.add_argument(

@@ -8,6 +8,7 @@ from workbench.cli.values import rounded
 from workbench.facade.provisioning import Wanted
 from workbench.facade.versions import Latest
 from workbench.model.alarm import Traffic
+from workbench.model.configured import Configured
 from workbench.model.layer_version import LayerVersion
 from workbench.model.release import Alias, Change, PublishedVersion
 from workbench.model.transfer import Exported, Imported
@@ -161,4 +162,25 @@ def _transferred(each: Exported | Imported) -> dict[str, Any]:
         "aliases": list(each.aliases),
         "events": list(each.events),
         "without_values": {lost.version: list(lost.names) for lost in each.without_values},
+    }
+
+
+def configured(each: Configured) -> dict[str, Any]:
+    """A function's configuration with where it comes from; secret values masked, as everywhere."""
+    return {
+        "function": each.function,
+        "file": str(each.file),
+        "configuration": {
+            value.key: {"value": value.value, "source": value.source} for value in each.values
+        },
+        "variables": [
+            {
+                "name": variable.name,
+                "value": variable.shown if variable.secret else variable.value,
+                "secret": variable.secret,
+                "source": variable.source,
+                "overrides": list(variable.overrides),
+            }
+            for variable in each.variables
+        ],
     }

@@ -23,7 +23,7 @@ from workbench.config.layers import apart
 from workbench.config.manifest import MANIFEST, Inherited, ManifestReader, fallback_name
 from workbench.config.patterns import matcher
 from workbench.config.settings import SETTINGS, Overrides, read_settings
-from workbench.config.toml_file import read_toml
+from workbench.config.toml_file import parse_toml, read_toml
 from workbench.config.variables import NOTHING, Layer, env_layer, label_of, toml_layer
 from workbench.errors import InvalidParameter
 from workbench.model.concurrency import share_out
@@ -58,6 +58,8 @@ class _Found:
     entries: tuple[os.DirEntry[str], ...]
     note: str | None = None
     """Something to say about how it was found."""
+    manifest: bytes | None = None
+    """What its manifest is taken to say; `None`: what it says."""
 
 
 def read_project(
@@ -95,10 +97,16 @@ def read_project(
 
 
 def read_function(
-    folder: Path, *, files: ProjectFiles, runtimes: Mapping[RuntimeName, Runtime]
+    folder: Path,
+    *,
+    files: ProjectFiles,
+    runtimes: Mapping[RuntimeName, Runtime],
+    manifest: bytes | None = None,
 ) -> Function | None:
     """One function of a project again; `None` when its folder has no manifest any more, or is in a
     layer.
+
+    manifest: what its function.toml is taken to say, in place of what it says.
     """
     try:
         with os.scandir(folder) as scan:
@@ -111,7 +119,10 @@ def read_function(
         return None
     root = files.project.root
     function = _read(
-        _Found(folder, entries), root=root, inherited=files.inherited, runtimes=runtimes
+        _Found(folder, entries, manifest=manifest),
+        root=root,
+        inherited=files.inherited,
+        runtimes=runtimes,
     )
     others = [other for other in files.project.functions if other.folder != folder]
     told = _all_told([function, *others], files.settings)
@@ -140,9 +151,11 @@ class ProjectReader:
         self.files = read_project(self._root, runtimes=self._runtimes, overrides=self._overrides)
         return self.files.project
 
-    def read_function(self, folder: Path) -> Function | None:
-        """One function; `None` when the folder has no manifest any more."""
-        return read_function(folder, files=self.files, runtimes=self._runtimes)
+    def read_function(self, folder: Path, manifest: bytes | None = None) -> Function | None:
+        """One function; `None` when the folder has no manifest any more. manifest: see the function
+        of that name.
+        """
+        return read_function(folder, files=self.files, runtimes=self._runtimes, manifest=manifest)
 
     @property
     def concurrency(self) -> int:
@@ -251,7 +264,7 @@ def _read(
     if by_name[MANIFEST].is_symlink() and not path.resolve().is_relative_to(root):
         complaints.warn("This file is a link that leads out of the project.")
     try:
-        document = read_toml(path)
+        document = read_toml(path) if found.manifest is None else parse_toml(path, found.manifest)
     except FileNotFoundError as error:  # a dangling link, or gone since the folder was listed
         return _unreadable(path, error)
     complaints.take(document.problems)

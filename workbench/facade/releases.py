@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
     from workbench.facade.comparison import Comparison
+    from workbench.facade.configurations import Configurations
     from workbench.facade.layers import Layers
     from workbench.facade.provisioning import Provisioning
     from workbench.facade.transfer import Transfer
     from workbench.facade.versions import Versions
     from workbench.functions.comparing import Comparing
+    from workbench.functions.configuring import Configuring
     from workbench.functions.exporting import Exporting
     from workbench.functions.import_folder import ImportFolders
     from workbench.functions.importing import Importing
@@ -38,6 +40,7 @@ class Releases:
     repository: Repository
     published: Published
     publishing: Callable[[], Publishing]
+    configuring: Callable[[], Configuring]
     comparing: Callable[[], Comparing]
     transferring: Callable[[], tuple[Exporting, Importing]]
     folders: Callable[[], ImportFolders]
@@ -105,7 +108,12 @@ class Releases:
         """See `Workbench.changes`."""
         from workbench.facade.changes import Changes
 
-        return Changes(store=self.repository.store, folders=self.folders(), clock=self.clock)
+        return Changes(
+            store=self.repository.store,
+            folders=self.folders(),
+            configuring=self.configuring(),
+            clock=self.clock,
+        )
 
     @property
     def transfer(self) -> Transfer:
@@ -114,3 +122,10 @@ class Releases:
 
         exporting, importing = self.transferring()
         return Transfer(exporting=exporting, importing=importing)
+
+    @property
+    def configurations(self) -> Configurations:
+        """See `Workbench.configurations`."""
+        from workbench.facade.configurations import Configurations
+
+        return Configurations(configuring=self.configuring())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.facade.aliases import Aliases
     from workbench.facade.changes import Changes
     from workbench.facade.comparison import Comparison
+    from workbench.facade.configurations import Configurations
     from workbench.facade.deployments import Deployments
     from workbench.facade.layers import Layers
     from workbench.facade.provisioning import Provisioning
@@ -83,8 +84,13 @@ class Workbench:
 
     @property
     def changes(self) -> Changes:
-        """What was published, moved and deleted, and taking it back."""
+        """What was published, moved, deleted and configured, and taking it back."""
         return self.releases.changes
+
+    @property
+    def configurations(self) -> Configurations:
+        """What function.toml of each function says, and edits of it."""
+        return self.releases.configurations
 
     @property
     def deployments(self) -> Deployments:

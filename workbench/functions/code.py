@@ -58,6 +58,7 @@ ALWAYS_IGNORED = (
     ".DS_Store",
     "/events/",
     "/function.toml",
+    "/.function.toml.*.tmp",
     "/[!.]*.env",
 )
 """Neither code nor a reason to reload: what tools and editors leave about, and our own files.

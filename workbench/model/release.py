@@ -123,6 +123,8 @@ class ChangeKind(StrEnum):
     PUBLISH_LAYER = "publish-layer"
     DELETE_LAYER = "delete-layer"
     IMPORT = "import"
+    CONFIGURE = "configure"
+    """An edit of function.toml; the texts before and after are sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,17 +84,17 @@ class FolderReader:
         stated = self._root / "account.toml"
         return int(stated.read_text()) if stated.exists() else 1000
 
-    def read_function(self, folder: Path) -> Function | None:
-        manifest = folder / "function.toml"
+    def read_function(self, folder: Path, manifest: bytes | None = None) -> Function | None:
+        path = folder / "function.toml"
         name = FunctionName(folder.name)
         try:
-            text = manifest.read_text().strip()
+            text = (path.read_bytes() if manifest is None else manifest).decode().strip()
         except OSError:
             return None
         timeout, *words = text.split() or [""]
         wide = dict(word.split("=") for word in words if "=" in word)
         if not timeout.isdigit() or len(wide) < len(words):
-            problem = Problem(path=manifest, line=1, message=f"{text!r} is no timeout.")
+            problem = Problem(path=path, line=1, message=f"{text!r} is no timeout.")
             return Function(name=name, folder=folder, configuration=None, problems=(problem,))
         image = folder / "image"
         return Function(

@@ -41,6 +41,7 @@ COMMANDS = {
     "changes",
     "export",
     "import",
+    "configure",
     "doctor",
     "keys",
     "down",

@@ -1,4 +1,4 @@
-"""`workbench changes`: what was published, moved and deleted."""
+"""`workbench changes`: what was published, moved, deleted and configured."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def run(arguments: Namespace, output: Output) -> int:
     elif changes:
         print_table(output, _COLUMNS, (_row(each) for each in changes))
     else:
-        output.say("Nothing was published, moved or deleted yet.")
+        output.say("Nothing was published, moved, deleted or configured yet.")
     return Exit.SUCCESS
 
 

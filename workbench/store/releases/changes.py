@@ -39,6 +39,11 @@ def record(connection: sqlite3.Connection, change: Change) -> int:
     return int(found[0])
 
 
+def withdraw(connection: sqlite3.Connection, number: int) -> None:
+    """Forget an entry whose change was not made after all."""
+    connection.execute("DELETE FROM changes WHERE number = ?", (number,))
+
+
 def recent(connection: sqlite3.Connection, *, limit: int) -> tuple[Change, ...]:
     """The newest first."""
     found = connection.execute(
@@ -64,6 +69,10 @@ def undo_last(
         "UPDATE changes SET undone_at = ? WHERE number = ?", (to_us(at), change.number)
     )
     return change
+
+
+def no_row(connection: sqlite3.Connection, change: Change, at: datetime) -> None:
+    """The `Undoing` of what is in a file alone, which is for whom `undo_now` calls also."""
 
 
 def _change(row: tuple[Any, ...]) -> Change:

@@ -48,8 +48,9 @@ UNDOINGS: Mapping[ChangeKind, Undoing] = {
     ChangeKind.PUBLISH_LAYER: layers.undo_publish,
     ChangeKind.DELETE_LAYER: layers.undo_delete,
     ChangeKind.IMPORT: imports.undo_import,
+    ChangeKind.CONFIGURE: changes.no_row,
 }
-"""How each kind of change is taken back."""
+"""How each kind of change is taken back; edits by `EditJournal`, which has whom to ask for the file."""
 
 
 def undo_now(
