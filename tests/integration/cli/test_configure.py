@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -109,3 +111,27 @@ def test_what_makes_no_sense_is_refused(
     assert "\x1b[31m" not in refused.err
     assert manifest.read_bytes() == before
     assert project.run("changes", "--json").json == []
+
+
+def test_a_running_workbench_takes_it_up(project: Project) -> None:
+    (project.root / "orders" / "app.py").write_text(
+        'import os\n\n\ndef handler(event, context):\n    return os.environ.get("WHAT")\n'
+    )
+    with project.serving() as (_, address):
+        assert answered(address, until=None) is None
+        project.run("configure", "orders", "environment.WHAT=new")
+        assert answered(address, until="new") == "new"
+        project.run("undo")
+        assert answered(address, until=None) is None
+
+
+def answered(address: str, *, until: str | None) -> str | None:
+    """What `orders` answers, once that is it; or at last."""
+    answer = None
+    for _ in range(200):
+        call = Request(f"{address}/2015-03-31/functions/orders/invocations", data=b"{}")
+        with urlopen(call, timeout=60) as answering:
+            answer = json.load(answering)
+        if answer == until:
+            break
+    return answer
