@@ -565,6 +565,9 @@ static void start_runtime(uint8_t *payload, size_t length) {
     for (int stream = 0; stream < PIPES; stream++) {
         if (pipes[stream] >= 0) close_pipe(stream);
         if (pipe2(ends[stream], O_CLOEXEC) < 0) die("pipe");
+        /* Node's are not blocking: what finds no room fails the function. Twice the usual, and no more:
+           all pipes of a user together have a limit, beyond which new ones are tiny. */
+        if (stream != FRAMED) fcntl(ends[stream][0], F_SETPIPE_SZ, 128 * 1024);
     }
     childless = frozen = looks = 0;
     runtime = fork();

@@ -141,9 +141,9 @@ def test_hooks_report_from_their_containers_with_boto3(tmp_path: Path) -> None:
     assert [event["status"] for event in ended.json["events"]] == ["Succeeded"] * 3
     assert [move["weight"] for move in ended.json["moves"] if "gets" in move["reason"]] == [0.5, 1]
     logs = project.run("logs", "check").text
-    assert logs.count("refused: AccessDeniedException") == 2
+    assert logs.count("refused: AccessDeniedException") == 2, logs
     assert logs.count("taken: True") == 2
-    assert logs.count("refused: LifecycleEventAlreadyCompletedException") == 2
+    assert logs.count("refused: LifecycleEventAlreadyCompletedException") == 2, logs
     answer = project.run("alias", "show", "orders:live", "--json").json
     assert (answer["version"], answer["additional_version_weights"]) == ("2", {})
 

@@ -75,6 +75,7 @@ async def test_lines_written_at_once_keep_their_order_in_each_stream(
 
     done = await live.invoke(await live.actor(runtime), event)
 
+    assert done.outcome.ok, done.answer
     for stream, first in ((STDOUT, 0), (STDERR, 1)):
         assert done.texts(stream) == [f"line {n}" for n in range(first, 20_000, 2)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 
 from workbench.engine.run import Run
 from workbench.errors import EngineUnreachable, ThrottledError, WorkbenchError
@@ -63,11 +64,13 @@ class HookRunner:
                 tasks=tasks,
                 keep=self._keep,
             )
-            self._desk.expect(run.acceptance.request_id, asked)
+            request_id = run.acceptance.request_id
+            self._desk.expect(request_id, asked)
+            run.when_finished(partial(self._desk.forget, request_id))
             try:
                 return await _failure(run, event)
             finally:
-                self._desk.forget(run.acceptance.request_id)
+                self._desk.conclude(request_id)
 
     async def _keep(self, report: HookReport) -> None:
         await self._store.report(report.deployment_id, report.execution_id, report.status)

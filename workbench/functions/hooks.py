@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 from workbench.errors import AccessDenied, InternalError, WorkbenchError
-from workbench.model.hook_report import HookReport, accepted, parse_report, refused
+from workbench.model.hook_report import (
+    HookReport,
+    accepted,
+    already_completed,
+    parse_report,
+    refused,
+)
 from workbench.model.names import RequestId
 from workbench.ports import Answering
 from workbench.values import dataclass
@@ -22,8 +30,8 @@ class AskedHook:
 
     deployment_id: str
     execution_id: str | None
-    tasks: asyncio.TaskGroup
-    """Of reports on their way into the store."""
+    tasks: asyncio.TaskGroup | None
+    """Of reports on their way into the store. `None`: the deployment has gone on without it."""
     keep: Callable[[HookReport], Awaitable[None]]
     """Puts one into the store. Raises `WorkbenchError`."""
 
@@ -41,6 +49,12 @@ class HookDesk:
         """This invocation may report."""
         self._asked[request_id] = asked
 
+    def conclude(self, request_id: RequestId) -> None:
+        """Nobody waits for its reports any more, though it may still run."""
+        asked = self._asked.get(request_id)
+        if asked is not None:
+            self._asked[request_id] = replace(asked, tasks=None)
+
     def forget(self, request_id: RequestId) -> None:
         """It is over."""
         self._asked.pop(request_id, None)
@@ -56,10 +70,19 @@ class HookDesk:
             )
             if asked is None or not mine:
                 raise AccessDenied("An invocation reports for the execution that it was asked by.")
+            if asked.tasks is None:
+                raise already_completed(f"A hook of deployment {asked.deployment_id}")
         except WorkbenchError as error:
             answer(*refused(error))
         else:
-            asked.tasks.create_task(_hand_in(asked, report, answer), name="hook report")
+            task = asked.tasks.create_task(_hand_in(asked, report, answer), name="hook report")
+            task.add_done_callback(partial(_answer_given_up, asked, answer))
+
+
+def _answer_given_up(asked: AskedHook, answer: Answering, task: asyncio.Task[None]) -> None:
+    """The deployment went on while the report was on its way."""
+    if task.cancelled():
+        answer(*refused(already_completed(f"A hook of deployment {asked.deployment_id}")))
 
 
 async def _hand_in(asked: AskedHook, report: HookReport, answer: Answering) -> None:

@@ -62,6 +62,13 @@ def parse_report(target: str, body: bytes) -> HookReport:
     return HookReport(deployment_id=deployment_id, execution_id=execution_id, status=status)
 
 
+def already_completed(subject: str) -> HookReportRefused:
+    """What a report of something that is over is refused with."""
+    return HookReportRefused(
+        f"{subject} is over, or has not begun.", code="LifecycleEventAlreadyCompletedException"
+    )
+
+
 def accepted(report: HookReport) -> tuple[int, bytes]:
     """Status and body of the answer."""
     return 200, json.dumps({"lifecycleEventHookExecutionId": report.execution_id}).encode()

@@ -138,12 +138,43 @@ async def test_an_invocation_reports_for_itself_and_while_it_runs() -> None:
         desk.take(MINE, OPERATION, b"{}", answers)
         assert answers.kept == []
         desk.take(MINE, OPERATION, a_report(), answers)
+    desk.conclude(MINE)  # the deployment has gone on, the invocation has not ended
+    desk.take(MINE, OPERATION, a_report(), answers)
+    desk.take(MINE, OPERATION, a_report("another's"), answers)
     desk.forget(MINE)
     desk.take(MINE, OPERATION, a_report(), answers)
 
-    denied = "AccessDeniedException"
-    assert answers.codes == [*[denied] * 3, "DeploymentIdRequiredException", 200, denied]
+    denied, over = "AccessDeniedException", "LifecycleEventAlreadyCompletedException"
+    assert answers.codes == [
+        *[denied] * 3,
+        "DeploymentIdRequiredException",
+        200,
+        over,
+        denied,
+        denied,
+    ]
     assert [report.execution_id for report in answers.kept] == ["x"]
+
+
+async def test_a_report_on_its_way_when_the_deployment_goes_on_is_answered() -> None:
+    desk, answers, begun = HookDesk(), Answers(), asyncio.Event()
+
+    async def slow(_: HookReport) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def hook() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            asked = AskedHook(deployment_id="d-ABC123XYZ", execution_id="x", tasks=tasks, keep=slow)
+            desk.expect(MINE, asked)
+            desk.take(MINE, OPERATION, a_report(), answers)
+            await begun.wait()
+            desk.take(MINE, OPERATION, a_report(), answers)  # has not even begun
+            raise KeyError
+
+    with pytest.raises(ExceptionGroup):
+        await hook()
+    assert answers.codes == ["LifecycleEventAlreadyCompletedException"] * 2
 
 
 async def test_a_report_that_cannot_be_kept_is_not_said_to_be() -> None:

@@ -38,6 +38,7 @@ from workbench.model.deployment import (
     is_deployment_id,
     with_event,
 )
+from workbench.model.hook_report import already_completed
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.release import Alias, Change, ChangeKind, new_revision
 from workbench.store.releases import aliases, changes
@@ -265,10 +266,7 @@ def _tell(
             code="InvalidLifecycleEventHookExecutionIdException",
         )
     if found.hook_due != event:
-        raise HookReportRefused(
-            f"{event.name} of deployment {deployment_id} is over, or has not begun.",
-            code="LifecycleEventAlreadyCompletedException",
-        )
+        raise already_completed(f"{event.name} of deployment {deployment_id}")
     _put(connection, with_event(found, told(event)))
 
 
