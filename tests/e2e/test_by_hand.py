@@ -22,13 +22,18 @@ class Served:
     project: Project
     address: str
 
-    def environments(self, function: str) -> list[dict[str, Any]]:
-        """Those that serve, as `ps` has them."""
-        return [
-            each
-            for each in self.project.run("ps", "--json").json
-            if each["function"] == function and each["state"] not in ("retiring", "stopped")
-        ]
+    def environments(self, function: str, *, count: int) -> list[dict[str, Any]]:
+        """Those that serve, once there are so many: `ps` learns of them a moment later."""
+        for _ in range(60):
+            shown = self.project.run("ps", "--json").json
+            found = [
+                each
+                for each in shown
+                if each["function"] == function and each["state"] not in ("retiring", "stopped")
+            ]
+            if len(found) == count:
+                break
+        return found
 
     def call(self, function: str, **headers: str) -> Any:
         request = urllib.request.Request(
@@ -56,7 +61,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def test_containers_are_warmed_replaced_and_let_go(served: Served) -> None:
     (warmed,) = served.project.run("warm", "orders", "2", "--json", timeout_s=300).json
-    first = served.environments("orders")
+    first = served.environments("orders", count=2)
     assert warmed["failed"] == warmed["not_started"] == []
     assert {each["environment_id"] for each in first} == set(warmed["ready"])
     assert [each["state"] for each in first] in (["idle"] * 2, ["frozen"] * 2)
@@ -64,7 +69,7 @@ def test_containers_are_warmed_replaced_and_let_go(served: Served) -> None:
     assert {each["container"] for each in first} <= names
 
     (recycled,) = served.project.run("recycle", "orders", "--json", timeout_s=300).json
-    second = served.environments("orders")
+    second = served.environments("orders", count=2)
     assert set(recycled["old"]) == set(warmed["ready"])
     assert {each["environment_id"] for each in second} == set(recycled["started"]["ready"])
     assert len(second) == 2
@@ -72,13 +77,13 @@ def test_containers_are_warmed_replaced_and_let_go(served: Served) -> None:
     assert served.call("orders") == {"answer": {}}
     (drained,) = served.project.run("drain", "orders", "--json", timeout_s=300).json
     assert (drained["gone"], drained["finishing"]) == (2, 0)
-    assert served.environments("orders") == []
+    assert served.environments("orders", count=0) == []
     assert served.call("orders") == {"answer": {}}
 
 
 def test_a_cold_call_gets_a_container_of_its_own(served: Served) -> None:
     served.call("cold")
-    (kept,) = served.environments("cold")
+    (kept,) = served.environments("cold", count=1)
 
     served.call("cold", **{"X-Workbench-Cold": "true"})
 
@@ -88,7 +93,7 @@ def test_a_cold_call_gets_a_container_of_its_own(served: Served) -> None:
     assert newest["init_split"]["import_ms"] > 0
     shown = served.project.run("history", "--show", newest["request_id"]).json
     assert shown["environment_id"] != kept["environment_id"]
-    assert [each["environment_id"] for each in served.environments("cold")] == [
+    assert [each["environment_id"] for each in served.environments("cold", count=1)] == [
         kept["environment_id"]
     ]
 
