@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from workbench.clock import SystemClock
+
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 """Wall time when the loop's own time is 0."""
 
@@ -24,3 +26,12 @@ class LoopClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)  # noqa: TID251 - a clock is where sleeping is done
+
+
+class Calendar(SystemClock):
+    """The real clock, whose date can be set forward."""
+
+    ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead

@@ -8,11 +8,12 @@ from datetime import datetime
 from workbench.clock import Clock
 from workbench.engine.concurrency import Ledger
 from workbench.engine.pool import Pool
-from workbench.errors import ConflictError, ProvisionedConcurrencyNotFound
+from workbench.errors import ProvisionedConcurrencyNotFound
 from workbench.model.concurrency import (
     ProvisionedConcurrency,
     ProvisionedKey,
     ProvisionedStatus,
+    already_provisioned,
 )
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.version import Version
@@ -110,13 +111,7 @@ class Provisioning:
         held = self._configs.get(key)
         if held is None or held.qualifier == qualifier:
             return
-        # Source: recorded texts of ResourceConflictException.
-        if held.qualifier == key[1]:
-            raise ConflictError(
-                "Alias can't be used for Provisioned Concurrency configuration on an already "
-                "Provisioned version"
-            )
-        raise ConflictError("Version is pointed by a Provisioned Concurrency alias")
+        raise already_provisioned(held.qualifier, key[1])
 
     def _seen(self, config: _Config) -> ProvisionedConcurrency:
         now = self._pool.provisioned(config.version)

@@ -11,6 +11,7 @@ from workbench.functions.registry import Registry
 from workbench.model.alarm import Traffic
 from workbench.model.names import LATEST, FunctionName, Qualifier
 from workbench.model.release import Alias, alias_name, is_number, routing
+from workbench.model.release import description as checked_description
 from workbench.store.history import History
 from workbench.store.releases.release_store import ReleaseStore
 
@@ -59,7 +60,7 @@ class Aliases:
                 function=function,
                 name=alias_name(name),
                 version=self._checked(function, version),
-                description=_description(description),
+                description=checked_description(description),
                 additional=additional,
                 weight=weight,
             )
@@ -92,7 +93,9 @@ class Aliases:
             return replace(
                 alias,
                 version=new,
-                description=alias.description if description is None else _description(description),
+                description=alias.description
+                if description is None
+                else checked_description(description),
                 additional=additional,
                 weight=weight,
             )
@@ -112,16 +115,3 @@ class Aliases:
                 parameter="functionVersion",
             )
         return version
-
-
-_LONGEST = 256
-"""Source: Lambda API reference, CreateAlias, Description."""
-
-
-def _description(text: str) -> str:
-    if len(text) > _LONGEST:
-        raise InvalidParameter(
-            f"A description may have {_LONGEST} characters; this one has {len(text)}.",
-            parameter="description",
-        )
-    return text

@@ -9,7 +9,8 @@ from workbench.functions.configuring import Configuring
 from workbench.functions.import_folder import ImportFolders
 from workbench.model.names import FunctionName
 from workbench.model.release import Change, ChangeKind
-from workbench.store.releases.release_store import ReleaseStore, undo_now
+from workbench.store.releases.release_store import ReleaseStore
+from workbench.store.releases.undoing import undo_now
 
 
 class Changes:

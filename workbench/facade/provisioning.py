@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from workbench.engine.concurrency import Ledger
 from workbench.errors import (
-    ConflictError,
     InvalidParameter,
     ProvisionedConcurrencyNotFound,
 )
 from workbench.functions.keeper import EngineKeeper
 from workbench.functions.provisioning import Provisioner
-from workbench.model.concurrency import ProvisionedConcurrency
+from workbench.model.concurrency import ProvisionedConcurrency, already_provisioned
 from workbench.model.names import LATEST, FunctionName, Qualifier
 from workbench.model.release import is_number
 from workbench.store.releases.provisioned import Wanted
@@ -100,13 +99,7 @@ class Provisioning:
             if each.version == LATEST or (each.function, each.qualifier) == (function, qualifier):
                 continue
             if (each.function, each.version) == (function, version):
-                # Source: recorded texts of ResourceConflictException.
-                raise ConflictError(
-                    "Alias can't be used for Provisioned Concurrency configuration on an already "
-                    "Provisioned version"
-                    if each.qualifier == version
-                    else "Version is pointed by a Provisioned Concurrency alias"
-                )
+                raise already_provisioned(each.qualifier, version)
             shares = shares.with_provisioned(each.function, each.version, each.requested)
         shares.with_provisioned(function, version, count)
 

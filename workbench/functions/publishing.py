@@ -28,6 +28,7 @@ from workbench.model.release import (
     new_revision,
     unzipped_bytes,
 )
+from workbench.model.release import description as checked_description
 from workbench.model.version import Version
 from workbench.store.releases.configuration import variables_to_bytes
 from workbench.store.releases.sealed import sealed_about
@@ -116,11 +117,7 @@ class Publishing:
         `$LATEST` has them. Raises as `latest`, and `InvalidParameter`, `PreconditionFailed`,
         `SealingError`, `StoreError`. Cancellation: it is published all the same.
         """
-        if description is not None and len(description) > _LONGEST:
-            raise InvalidParameter(
-                f"A description may have {_LONGEST} characters; this one has {len(description)}.",
-                parameter="description",
-            )
+        checked_description(description or "")
         latest = await self.latest(name)
         if code_sha256 not in (None, latest.package.sha256):
             raise InvalidParameter(  # Source: recorded text
@@ -191,8 +188,6 @@ class Publishing:
 
 _ATTEMPTS = 5
 """At layers that somebody saves meanwhile."""
-_LONGEST = 256
-"""Source: Lambda API reference, PublishVersion, Description."""
 
 
 def _values(variables: tuple[Variable, ...]) -> dict[str, str]:

@@ -17,7 +17,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from workbench.errors import ConstraintViolated, InvalidParameter, WorkbenchError
+from workbench.errors import (
+    ConflictError,
+    ConstraintViolated,
+    InvalidParameter,
+    WorkbenchError,
+)
 from workbench.model.names import LATEST, FunctionName, Qualifier
 from workbench.values import dataclass
 
@@ -69,6 +74,19 @@ class ProvisionedConcurrency:
     reason: str | None
     """Why it has failed, or what it waits for."""
     last_modified: datetime
+
+
+def already_provisioned(held: Qualifier, version: Qualifier) -> ConflictError:
+    """A version has one configuration, here for `held`: itself, or an alias that means it.
+
+    Source: recorded texts of ResourceConflictException.
+    """
+    if held == version:
+        return ConflictError(
+            "Alias can't be used for Provisioned Concurrency configuration on an already "
+            "Provisioned version"
+        )
+    return ConflictError("Version is pointed by a Provisioned Concurrency alias")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,6 +150,20 @@ def new_revision() -> str:
     return str(uuid.uuid4())
 
 
+_LONGEST_DESCRIPTION = 256
+"""Source: Lambda API reference, PublishVersion and CreateAlias, Description."""
+
+
+def description(text: str) -> str:
+    """Check what is said of a version or an alias. Raises `InvalidParameter`."""
+    if len(text) > _LONGEST_DESCRIPTION:
+        raise InvalidParameter(
+            f"A description may have {_LONGEST_DESCRIPTION} characters; this one has {len(text)}.",
+            parameter="description",
+        )
+    return text
+
+
 def is_number(qualifier: str) -> bool:
     """It can only be the number of a published version."""
     return _NUMBER.fullmatch(qualifier) is not None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 
+from tests.fakes.clock import Calendar
 from tests.fakes.versions import a_published_version
 from tests.unit.model.test_deployment import HAPPENINGS, World, happenings, plans
-from workbench.clock import SystemClock
 from workbench.errors import (
     AliasNotFound,
     DeploymentNotFound,
@@ -40,15 +40,6 @@ from workbench.store.releases.release_store import ReleaseStore
 ORDERS, LIVE = FunctionName("orders"), Qualifier("live")
 ONE, TWO = Qualifier("1"), Qualifier("2")
 NONE = Traffic()
-
-
-class Calendar(SystemClock):
-    """A clock that can be set forward."""
-
-    ahead = timedelta(0)
-
-    def now(self) -> datetime:
-        return super().now() + self.ahead
 
 
 class Desk:

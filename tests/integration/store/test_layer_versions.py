@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.clock import SystemClock
+from tests.fakes.clock import Calendar
 from workbench.model.layer import LayerVersionId
 from workbench.model.layer_version import LayerVersion
 from workbench.model.names import FunctionName
@@ -30,15 +30,6 @@ DRAFT = LayerVersion(
     license="MIT",
 )
 ONE = LayerVersionId(name="common", number=1)
-
-
-class Calendar(SystemClock):
-    """A clock whose date can be set forward."""
-
-    ahead = timedelta(0)
-
-    def now(self) -> datetime:
-        return super().now() + self.ahead
 
 
 @pytest.fixture

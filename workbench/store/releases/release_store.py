@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from workbench.clock import Clock
@@ -18,55 +17,15 @@ from workbench.model.names import FunctionName, Qualifier
 from workbench.model.release import (
     Alias,
     Change,
-    ChangeKind,
     PublishedVersion,
     new_revision,
 )
-from workbench.store.releases import (
-    aliases,
-    changes,
-    deployments,
-    imports,
-    layers,
-    provisioned,
-    versions,
-)
-from workbench.store.releases.changes import Undoing
+from workbench.store.releases import aliases, changes, layers, provisioned, versions
 from workbench.store.releases.database import ReleaseDatabase
+from workbench.store.releases.imports import Imports
 from workbench.store.releases.layer_store import LayerStore
 from workbench.store.releases.provisioned import Wanted
 from workbench.store.releases.versions import KEPT_DELETED, References
-
-UNDOINGS: Mapping[ChangeKind, Undoing] = {
-    ChangeKind.PUBLISH: versions.undo_publish,
-    ChangeKind.DELETE_VERSION: versions.undo_delete,
-    ChangeKind.CREATE_ALIAS: aliases.undo_create,
-    ChangeKind.UPDATE_ALIAS: aliases.undo_update,
-    ChangeKind.DELETE_ALIAS: aliases.undo_delete,
-    ChangeKind.PROVISION: provisioned.undo,
-    ChangeKind.SHIFT: deployments.undo_shift,
-    ChangeKind.PUBLISH_LAYER: layers.undo_publish,
-    ChangeKind.DELETE_LAYER: layers.undo_delete,
-    ChangeKind.IMPORT: imports.undo_import,
-    ChangeKind.CONFIGURE: changes.no_row,
-}
-"""How each kind of change is taken back; edits by `EditJournal`, which has whom to ask for the file."""
-
-
-def undo_now(
-    database: ReleaseDatabase, *, at: datetime, also: Callable[[Change], None] = lambda _: None
-) -> Change:
-    """Take back the last change that has not been. Raises `ConflictError`. Blocks for the disk.
-
-    also: called with the change before it is committed, for what is no row.
-    """
-
-    def work(connection: sqlite3.Connection) -> Change:
-        change = changes.undo_last(connection, UNDOINGS, at=at)
-        also(change)
-        return change
-
-    return database.write_now(work)
 
 
 class ReleaseStore:
@@ -76,7 +35,7 @@ class ReleaseStore:
         """state: the project's folder of our own. Nothing is read or made yet."""
         self.database = ReleaseDatabase(state / "releases.db")
         self.layers = LayerStore(self.database, clock=clock)
-        self.imports = imports.Imports(self.database, clock=clock)
+        self.imports = Imports(self.database, clock=clock)
         self._clock = clock
         self._generation = 0
         self._versions: dict[tuple[FunctionName, int], PublishedVersion | None] = {}
@@ -253,4 +212,6 @@ class ReleaseStore:
 
     async def undo(self) -> Change:
         """Take back the last change that has not been. Raises `ConflictError`."""
+        from workbench.store.releases.undoing import undo_now  # knows everything there is to undo
+
         return await asyncio.to_thread(undo_now, self.database, at=self._clock.now())

@@ -18,7 +18,7 @@ from workbench.model.container import Mount
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.release import Change, ChangeKind, CodePackage, LayerUse, PublishedVersion
 from workbench.model.version import Image
-from workbench.store.releases import aliases, changes, configuration, deployments
+from workbench.store.releases import aliases, changes, configuration
 from workbench.store.times import from_us, to_us
 from workbench.values import dataclass
 
@@ -209,6 +209,8 @@ def _refuse_in_use(connection: sqlite3.Connection, function: FunctionName, numbe
             f"{'it' if len(used) == 1 else 'them'} to another version first, or delete "
             f"{'it' if len(used) == 1 else 'them'}."
         )
+    from workbench.store.releases import deployments  # 5 ms that the first paint does without
+
     deployments.check_unused(connection, function, Qualifier(str(number)))
 
 
