@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.fakes.clock import LoopClock
 from tests.fakes.loop import AutojumpLoop, eager_autojump_loop
+from tests.watching import Watch
 
 # `--hypothesis-profile=deep` for a night's search. No deadlines: a busy machine is not a bug.
 settings.register_profile(
@@ -42,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "both_loops: runs on asyncio's own loop and on uvloop, the one in production"
     )
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Watch(config))
 
 
 # --- event loops --------------------------------------------------------------------------------------
