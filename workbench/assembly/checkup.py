@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.assembly.site import Site
-from workbench.config.capacity import budget_mb, too_many
+from workbench.config.capacity import budget_mb, room, too_many
 from workbench.config.locations import cache_folder, host_id
 from workbench.errors import DriverError
 from workbench.facade.doctor import Say
@@ -136,7 +136,9 @@ async def _history(site: Site) -> tuple[Finding, ...]:
 
 
 def _concurrency(site: Site, registry: Registry) -> Finding:
-    """What runs at a time, and what there is memory for."""
+    """What runs at a time, and what there is memory for. A warning only for who chose the limit:
+    Lambda's default is more than most machines carry, and nothing is lost by that.
+    """
     functions = [entry.function for entry in registry.entries]
     budget, shares = budget_mb(site.settings), site.ledger.shares
     detail = (
@@ -144,16 +146,21 @@ def _concurrency(site: Site, registry: Registry) -> Finding:
         f"{budget:,} MB for containers"
     )
     excess = too_many(shares.limit, functions, budget)
-    if excess is None:
-        return Finding(subject="concurrency", health=Health.GOOD, detail=detail)
-    return Finding(
-        subject="concurrency",
-        health=Health.WARNING,
-        detail=detail,
-        cause=excess,
-        remedy="Set concurrency in [account] of workbench.toml to what fits, or leave it: whoever "
-        "finds no memory waits for it.",
-    )
+    if excess is not None and site.settings.limits.concurrency_stated:
+        return Finding(
+            subject="concurrency",
+            health=Health.WARNING,
+            detail=detail,
+            cause=excess,
+            remedy="Set concurrency in [account] of workbench.toml to what fits, or leave it: "
+            "whoever finds no memory waits for it.",
+        )
+    if excess is not None:
+        detail += (
+            f", room for {room(functions, budget):,} of the smallest function; "
+            "whoever finds none waits for it"
+        )
+    return Finding(subject="concurrency", health=Health.GOOD, detail=detail)
 
 
 def _project(registry: Registry) -> Finding:

@@ -331,7 +331,7 @@ def _care_commands(commands: Commands) -> None:
         "--fix", action="store_true", help="mend what can be mended, saying what is done"
     )
     doctor.add_argument(
-        "--brief", action="store_true", help="only what is not well; nothing when all is"
+        "--brief", action="store_true", help="only warnings and errors; nothing when there are none"
     )
 
     keys = commands.add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from workbench.config.machine import memory_mb
 from workbench.model.function import Function
@@ -16,20 +16,29 @@ def budget_mb(settings: Settings) -> int:
     return default_budget_mb(memory_mb()) if stated is None else stated
 
 
-def too_many(limit: int, functions: Iterable[Function], budget: int) -> str | None:
+def room(functions: Iterable[Function], budget: int) -> int | None:
+    """How many containers of the smallest function run at a time; `None` without any function."""
+    least = _least_mb(functions)
+    # One that is larger than all there is runs all the same, beside no other.
+    return None if least is None else max(1, budget // least)
+
+
+def too_many(limit: int, functions: Sequence[Function], budget: int) -> str | None:
     """What to say of an account's limit that the memory is too small for, if it is."""
-    sizes = [
-        function.configuration.memory_mb
-        for function in functions
-        if function.configuration is not None
-    ]
-    least = min(sizes, default=0)
-    if limit * least <= budget:
+    least, fit = _least_mb(functions), room(functions, budget)
+    if least is None or fit is None or limit <= fit:
         return None
     return (
         f"{limit:,} invocations at a time would need {limit * least:,} MB even of the smallest "
         f"function. Containers may use {budget:,} MB (memory_budget_mb in [engine]), which is "
-        f"room for {budget // least:,} of them; the others wait for memory."
+        f"room for {fit:,} of them; the others wait for memory."
+    )
+
+
+def _least_mb(functions: Iterable[Function]) -> int | None:
+    return min(
+        (each.configuration.memory_mb for each in functions if each.configuration is not None),
+        default=None,
     )
 
 

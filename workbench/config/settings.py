@@ -195,7 +195,11 @@ def _settings(
         environment_name=overrides.environment_name
         or project.get("environment_name", base.environment_name),
         timeouts=Timeouts(**tables["timeouts"], **tables["reload"]),
-        limits=Limits(**tables["limits"], **_limits(account, engine)),
+        limits=Limits(
+            **tables["limits"],
+            **_limits(account, engine),
+            concurrency_stated="concurrency" in account,
+        ),
         retention=_retention(tables["history"]),
         stem=_stem(tables["stem_cells"]),
     )

@@ -56,6 +56,10 @@ class Limits:
     """What a runtime may post. Source: recorded error text, 6 MiB + 100 B."""
     concurrency: int = 1000
     """Account limit on concurrent invocations. Source: Lambda quotas, default per region."""
+    concurrency_stated: bool = False
+    """Somebody has chosen it, and is warned when the memory does not carry it; few machines carry
+    the default.
+    """
     parallel_starts: int = 4
     """Containers started at once; more than this is slower in total on a small machine."""
     memory_budget_mb: int | None = None

@@ -573,7 +573,7 @@ def test_a_limit_that_does_not_fit_is_told_by_the_doctor_and_at_the_start(projec
         "wait for memory."
     )
 
-    examined = project.run("doctor", "--json").json
+    examined = project.run("doctor", "--brief", "--json").json
     with project.running("serve", "--port", "0") as serving:
         told = wait_line(serving, "workbench.toml")
         interrupt(serving)
@@ -582,6 +582,22 @@ def test_a_limit_that_does_not_fit_is_told_by_the_doctor_and_at_the_start(projec
     assert (finding["health"], finding["cause"]) == ("warning", excess)
     assert finding["detail"].startswith("100 at a time, 100 of them unreserved; 1,280 MB")
     assert told.endswith(f"workbench.toml:2: warning: {excess}\n")
+
+
+def test_lambdas_own_limit_is_no_warning_whatever_the_memory(project: Project) -> None:
+    (project.root / "workbench.toml").write_text("[engine]\nmemory_budget_mb = 1280\n")
+
+    examined = project.run("doctor", "--json").json
+    brief = project.run("doctor", "--brief", "--json").json
+
+    (finding,) = [each for each in examined if each["subject"] == "concurrency"]
+    assert (finding["health"], finding["cause"]) == ("good", None)
+    assert finding["detail"] == (
+        "1,000 at a time, 1,000 of them unreserved; 1,280 MB for containers, room for 10 of the "
+        "smallest function; whoever finds none waits for it"
+    )
+    assert {each["health"] for each in brief} <= {"warning", "bad"}
+    assert "concurrency" not in {each["subject"] for each in brief}
 
 
 def test_concurrency_counts_what_runs_elsewhere(project: Project) -> None:

@@ -137,6 +137,16 @@ def test_limit_that_fits_or_that_nobody_chose_is_not_complained_about(disk: Proj
     assert disk.complaints() == []
 
 
+def test_function_that_never_fits_leaves_room_for_one(disk: ProjectOnDisk) -> None:
+    disk.write("workbench.toml", "[engine]\nmemory_budget_mb = 2000\n[account]\nconcurrency = 2\n")
+    disk.function("orders", f"{GOOD}memory_mb = 2001\n")
+
+    told = next(each for each in disk.complaints() if each.startswith("workbench.toml:4: "))
+
+    assert "2 invocations at a time would need 4,002 MB" in told
+    assert "room for 1 of them" in told
+
+
 def test_function_that_never_fits_is_told_where_it_says_so(disk: ProjectOnDisk) -> None:
     disk.write("workbench.toml", "[engine]\nmemory_budget_mb = 2000\n")
     disk.function("orders", f"{GOOD}memory_mb = 2001\n")

@@ -94,6 +94,7 @@ def test_every_key_arrives(disk: ProjectOnDisk) -> None:
             request_bytes=2048,
             response_bytes=4096,
             concurrency=7,
+            concurrency_stated=True,
             parallel_starts=2,
             invocation_log_bytes=8192,
         ),
@@ -105,6 +106,7 @@ def test_every_key_arrives(disk: ProjectOnDisk) -> None:
 def test_what_cannot_be_set_is_on_purpose() -> None:
     """A new field of the settings is a new key, or stands here."""
     internal = {"stop_s", "provisioned_init_s", "log_line_bytes", "log_backlog"}
+    internal |= {"concurrency_stated"}
     internal |= {
         "cell_bytes",
         "foreseen",

@@ -19,6 +19,8 @@ _MARKS = {
     Health.BAD: ("✖", "31"),
     Health.UNKNOWN: ("?", "2"),
 }
+_BRIEF = (Health.WARNING, Health.BAD)
+"""What somebody may have to act on."""
 
 
 async def run(arguments: Namespace, output: Output) -> int:
@@ -29,7 +31,7 @@ async def run(arguments: Namespace, output: Output) -> int:
             findings = await _mended(workbench, findings, output)
     findings = (*findings, *examine_terminal(output))
     if arguments.brief:
-        findings = tuple(each for each in findings if each.health is not Health.GOOD)
+        findings = tuple(each for each in findings if each.health in _BRIEF)
     if output.json:
         output.object([values.finding(finding) for finding in findings])
     else:
