@@ -23,6 +23,7 @@ from workbench.model.telemetry import (
     BuildProgress,
     BuildStarted,
     CodeReloaded,
+    DeploymentChanged,
     Dropped,
     EngineChanged,
     EngineStatus,
@@ -102,6 +103,7 @@ TOLD: frozenset[type[Telemetry]] = frozenset(
         BuildProgress,
         BuildStarted,
         CodeReloaded,
+        DeploymentChanged,
         EngineChanged,
         Fault,
         InitFailed,
@@ -153,6 +155,8 @@ class Narrator:
                 self._tell_engine(value.status)
             case CodeReloaded():
                 self._builds.say(f"{value.function}: new code ({value.took_ms:.0f} ms)")
+            case DeploymentChanged():
+                self._builds.say(_step(value))
             case ReloadRejected():
                 problems = "\n".join(f"  {problem}" for problem in value.problems)
                 self._builds.say(f"{value.function}: cannot run as it stands\n{problems}")
@@ -189,10 +193,17 @@ class Narrator:
 
 @asynccontextmanager
 async def narrated(
-    workbench: Workbench, output: Output, *, logs: bool = False
+    workbench: Workbench,
+    output: Output,
+    *,
+    logs: bool = False,
+    but: frozenset[type[Telemetry]] = frozenset(),
 ) -> AsyncIterator[Narrator]:
-    """Narrate while the context is open; leaving it waits until everything is told."""
-    kinds = {*TOLD, LogLine} if logs else TOLD
+    """Narrate while the context is open; leaving it waits until everything is told.
+
+    but: what the command tells by itself.
+    """
+    kinds = ({*TOLD, LogLine} if logs else TOLD) - but
     with workbench.subscribe(capacity=100_000, kinds=kinds) as feed:
         narrator = Narrator(output, feed, logs=logs)
         async with asyncio.TaskGroup() as tasks:
@@ -202,6 +213,11 @@ async def narrated(
             finally:
                 narrator.catch_up()
                 telling.cancel()
+
+
+def _step(value: DeploymentChanged) -> str:
+    plan, move = value.deployment.plan, value.move
+    return f"{value.deployment.id} {plan.function}:{plan.alias}: {move.event}: {move.reason}"
 
 
 def _trouble(

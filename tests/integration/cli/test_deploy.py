@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,13 @@ def newest(project: Project) -> dict[str, Any]:
     return listed[0]
 
 
+def call(address: str, target: str) -> None:
+    request = urllib.request.Request(
+        f"{address}/2015-03-31/functions/{target}/invocations", data=b"{}", method="POST"
+    )
+    urllib.request.urlopen(request, timeout=60).close()
+
+
 def test_the_traffic_moves_while_one_looks_on(project: Project) -> None:
     ended = project.run("deploy", "orders", "--alias", "live", "--to", "2")
 
@@ -52,7 +61,7 @@ def test_the_traffic_moves_while_one_looks_on(project: Project) -> None:
     (line,) = ended.text.splitlines()
     assert line.endswith(" Succeeded")
     assert "goes from 1 to 2, CodeDeployDefault.LambdaAllAtOnce" in ended.err
-    assert "AllowTraffic: 2 gets 100%." in ended.err
+    assert ended.err.count("AllowTraffic: 2 gets 100%.") == 1
     assert alias(project) == ("2", {})
     assert "Succeeded" in project.run("deployments").text
 
@@ -92,6 +101,55 @@ def test_killed_it_waits_and_whoever_comes_next_goes_on(project: Project) -> Non
     ended = newest(project)
     assert (ended["id"], ended["status"]) == (found["id"], "Succeeded")
     assert alias(project) == ("2", {})
+
+
+def deploy(project: Project, *words: str) -> str:
+    """Ask for a deployment, and leave it to whoever runs; its id."""
+    asked = project.run("deploy", "orders:live", *words, "--detach")
+    assert asked.code == 0, asked.err
+    return asked.text.strip()
+
+
+def steps(process: subprocess.Popen[bytes], deployment: str) -> list[str]:
+    """What is said of a deployment until its end."""
+    said: list[str] = []
+    while not said or not said[-1].startswith("End: "):
+        line = wait_line(process, deployment).rstrip("\n")
+        said.append(line.removeprefix(f"{deployment} orders:live: "))
+    return said
+
+
+def test_who_serves_says_each_step_that_it_takes(project: Project) -> None:
+    project.add("check", app="def handler(event, context):\n    raise ValueError('no')\n")
+    (project.root / "orders" / "app.py").write_text("def handler(e, c):\n    raise ValueError\n")
+    assert project.run("publish", "orders").text.strip() == "3"
+
+    with project.serving() as (process, address):
+        refused = steps(process, deploy(project, "--to", "2", "--pre-hook", "check"))
+        moved = steps(process, deploy(project, "--to", "2", "--strategy", "linear:50%:1s"))
+        alarm = ("--alarm", "error-rate>5%", "--alarm-after", "1")
+        failing = deploy(project, "--to", "3", "--strategy", "canary:99%:1h", *alarm)
+        wait_line(process, f"{failing} orders:live: AllowTraffic: 3 gets 99%.")
+        for _ in range(20):
+            call(address, "orders:live")
+        alarmed = steps(process, failing)
+
+    assert refused == [
+        "Start: 1 to 2, CodeDeployDefault.LambdaAllAtOnce.",
+        "BeforeAllowTraffic: check is asked.",
+        "End: The hook check failed: ValueError: no",
+    ]
+    assert moved == [
+        "Start: 1 to 2, linear:50%:1s.",
+        "BeforeAllowTraffic: There is no hook.",
+        "AllowTraffic: 2 gets 50%.",
+        "AllowTraffic: 2 gets 100%.",
+        "AfterAllowTraffic: There is no hook.",
+        "End: It succeeded.",
+    ]
+    (end,) = alarmed
+    assert end.startswith("End: Alarm error-rate>5%: it is 100% over ")
+    assert end.endswith(" Rolled back to 2 100%.")
 
 
 def test_stopping_one_that_nobody_drives_drives_it_to_its_end(project: Project) -> None:

@@ -9,8 +9,10 @@ import pytest
 from tests.fakes.clock import EPOCH, LoopClock
 from tests.unit.cli.streams import Stream, output
 from tests.unit.cli.test_values import an_entry
+from tests.unit.model.test_deployment import a_plan, an_alias, begun
 from workbench.cli.narration import NO_ISOLATION, TOLD, Narrator
 from workbench.model.container import LogStream
+from workbench.model.deployment import Move
 from workbench.model.function import Problem
 from workbench.model.names import EnvironmentId, FunctionName, RequestId
 from workbench.model.telemetry import (
@@ -20,6 +22,7 @@ from workbench.model.telemetry import (
     BuildProgress,
     BuildStarted,
     CodeReloaded,
+    DeploymentChanged,
     EngineChanged,
     EngineStatus,
     Fault,
@@ -140,6 +143,13 @@ def test_an_outage_is_told_with_its_remedy() -> None:
                 "orders waits for memory: containers may use 9,216 MB together, 9,000 MB are taken, and it "
                 "may need 512 MB (memory_budget_mb in [engine])\n"
             ),
+        ),
+        (
+            DeploymentChanged(
+                deployment=begun(a_plan(), an_alias()),
+                move=Move(at=EPOCH, event="AllowTraffic", weight=0.1, reason="8 gets 10%."),
+            ),
+            "d-ABC123XYZ orders:live: AllowTraffic: 8 gets 10%.\n",
         ),
         (Fault(where="the history", message="no room"), "Trouble with the history: no room\n"),
         (

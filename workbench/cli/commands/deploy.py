@@ -20,6 +20,7 @@ from workbench.model.deployment import Deployment, DeploymentPlan, DeploymentSta
 from workbench.model.hook_report import HookReport
 from workbench.model.names import Qualifier, function_name, target
 from workbench.model.strategy import parse_strategy
+from workbench.model.telemetry import DeploymentChanged
 
 _STOP, _REPORT = "stop", "report"
 
@@ -78,7 +79,10 @@ async def run(arguments: Namespace, output: Output) -> int:
             )
         output.say(f"{deployment_id}: {status} is noted.")
         return Exit.SUCCESS
-    async with opened(arguments, engine=False) as workbench, narrated(workbench, output):
+    async with (
+        opened(arguments, engine=False) as workbench,
+        narrated(workbench, output, but=frozenset({DeploymentChanged})),
+    ):
         if arguments.plan is None:
             return await _stop(workbench, arguments, output)
         made = await workbench.deployments.create(arguments.plan)
