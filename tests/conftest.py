@@ -30,7 +30,7 @@ settings.load_profile("quick")
 REQUIRE_ENGINE = os.environ.get("WORKBENCH_REQUIRE_ENGINE") == "1"
 """Tests that need a container engine fail without one, instead of being skipped."""
 
-_FOREIGN = ("AWS_", "DOCKER_", "LAMBDA_", "WORKBENCH_", "XDG_")
+_FOREIGN = ("AWS_", "LAMBDA_", "WORKBENCH_", "XDG_")
 _FOREIGN_NAMES = ("BOTO_CONFIG", "EDITOR", "HOME", "NO_COLOR", "PYTHONPATH", "TERM", "VISUAL")
 
 
@@ -73,34 +73,33 @@ def clock() -> LoopClock:
 # --- a clean environment --------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def _nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A person with no configuration. Runtime folders hold sockets, whose paths must be short."""
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of a person with no configuration, whom all tests run as, and all that they start:
+    from before the first fixture of any module, so that nothing of the developer's own leaks in and
+    nothing is written there, keys least of all.
+    """
     home = tmp_path_factory.mktemp("home")
-    runtime = tempfile.mkdtemp(prefix="wb-")
-    yield {
-        "HOME": str(home),
-        "TERM": "xterm-256color",
-        "XDG_CACHE_HOME": str(home / ".cache"),
-        "XDG_RUNTIME_DIR": runtime,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    runtime = tempfile.mkdtemp(prefix="wb-")  # it holds sockets, whose paths must be short
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(_FOREIGN) or name in _FOREIGN_NAMES:
+                patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        patch.setenv("TERM", "xterm-256color")
+        patch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield home
     shutil.rmtree(runtime, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _nobody: dict[str, str]
-) -> None:
-    """Nothing of the developer's own leaks in; a test of the engine may know where that is."""
-    engine = request.node.get_closest_marker("docker") is not None
-    for name in list(os.environ):
-        if engine and name.startswith("DOCKER_"):
-            continue
-        if name.startswith(_FOREIGN) or name in _FOREIGN_NAMES:
+def _no_engine_by_accident(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a test of the engine may know where that is."""
+    if request.node.get_closest_marker("docker") is None:
+        for name in [name for name in os.environ if name.startswith("DOCKER_")]:
             monkeypatch.delenv(name)
-    for name, value in _nobody.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

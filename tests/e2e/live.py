@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -17,8 +16,6 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
-
-import pytest
 
 from tests.e2e.acting import ACTORS
 from workbench.assembly.workbench import open_workbench
@@ -260,12 +257,9 @@ async def a_live_project(
 
 
 @asynccontextmanager
-async def held(
-    opening: Callable[[], AbstractAsyncContextManager[T]], environment: Mapping[str, str]
-) -> AsyncIterator[T]:
+async def held(opening: Callable[[], AbstractAsyncContextManager[T]]) -> AsyncIterator[T]:
     """A context for a fixture of a module: entered and left in one task, as a task group must be,
-    where the two halves of an async fixture run in different ones. Meanwhile the process has
-    `environment`, as each test has.
+    where the two halves of an async fixture run in different ones.
     """
     opened: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     over = asyncio.Event()
@@ -275,22 +269,16 @@ async def held(
             opened.set_result(value)
             await over.wait()
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("AWS_", "WORKBENCH_", "XDG_")):
-                patch.delenv(name)
-        for name, text in environment.items():
-            patch.setenv(name, text)
-        living = asyncio.create_task(live())  # noqa: TID251 - its parent is this fixture
-        either: list[asyncio.Future[Any]] = [opened, living]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        try:
-            if not opened.done():
-                await living  # raises what kept it from opening
-            yield opened.result()
-        finally:
-            over.set()
-            await living
+    living = asyncio.create_task(live())  # noqa: TID251 - its parent is this fixture
+    either: list[asyncio.Future[Any]] = [opened, living]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not opened.done():
+            await living  # raises what kept it from opening
+        yield opened.result()
+    finally:
+        over.set()
+        await living
 
 
 async def all_of(*waits: Awaitable[T]) -> list[T]:

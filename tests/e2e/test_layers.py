@@ -95,10 +95,10 @@ def stated(live: Live, own: Path) -> list[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def serving(_nobody: dict[str, str]) -> AsyncIterator[Live]:
+async def serving() -> AsyncIterator[Live]:
     """A project for which containers stand ready."""
     settings = {"stem_cells": {"minimum": 1}}
-    async with held(lambda: a_live_project(settings, kind="serve"), _nobody) as live:
+    async with held(lambda: a_live_project(settings, kind="serve")) as live:
         yield live
 
 

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def live() -> AsyncIterator[Live]:
-    async with held(lambda: a_live_project(engine=EngineKind.PROCESS), {}) as live:
+    async with held(lambda: a_live_project(engine=EngineKind.PROCESS)) as live:
         yield live
 
 
