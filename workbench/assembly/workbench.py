@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from workbench.assembly.checkup import examine, mend, provide_engine
@@ -15,13 +15,15 @@ from workbench.assembly.site import Site
 from workbench.assembly.tidying import tidy
 from workbench.clock import SystemClock
 from workbench.config.capacity import budget_mb
-from workbench.config.discovery import ProjectReader
+from workbench.config.discovery import ProjectReader, project_root
 from workbench.config.events import EventFiles
+from workbench.config.layers import FindLayer
 from workbench.config.locations import keys_folder, state_folder
 from workbench.config.runtimes import load_runtimes, runtimes_folder
 from workbench.config.scaffold import create_function
 from workbench.config.settings import Overrides
 from workbench.engine.concurrency import Ledger
+from workbench.errors import StoreError
 from workbench.facade.catalog import Catalog
 from workbench.facade.concurrency import Concurrency
 from workbench.facade.doctor import Doctor
@@ -41,6 +43,8 @@ from workbench.functions.registry import Registry
 from workbench.functions.reload import Reload
 from workbench.functions.repository import Repository
 from workbench.functions.watch import watch
+from workbench.model.layer import LayerVersionId
+from workbench.model.layer_version import LayerVersion
 from workbench.store.instances import InstanceKind
 from workbench.store.opening import open_store
 from workbench.store.releases.release_store import ReleaseStore
@@ -71,29 +75,35 @@ async def open_workbench(
     bus = Bus()
     folder = runtimes_folder()
     runtimes = load_runtimes(folder)
-    reader = ProjectReader(root, runtimes=runtimes, overrides=overrides)
-    root = reader.files.project.root
+    root = project_root(root)
     state = state_folder(root)
-    settings = reader.files.settings
-    desk = HookDesk()
-    async with open_store(
-        state, bus=bus, clock=clock, settings=settings, kind=InstanceKind(kind)
-    ) as store:
-        site = Site(
-            root=root,
-            state=state,
-            runtimes_folder=folder,
-            runtimes=runtimes,
-            settings=settings,
-            store=store,
-            ledger=Ledger(limit=settings.limits.concurrency),
-            bus=bus,
-            clock=clock,
-            hook_reports=desk,
-            stays=InstanceKind(kind) is not InstanceKind.CLI,
+    releases = ReleaseStore(state, clock=clock)
+    with closing(releases):
+        reader = ProjectReader(
+            root, runtimes=runtimes, overrides=overrides, find_layer=_finding(releases)
         )
-        async with _running(site, _rooms(site, reader, desk, held=hold_engine)) as workbench:
-            yield workbench
+        settings = reader.files.settings
+        desk = HookDesk()
+        async with open_store(
+            state, bus=bus, clock=clock, settings=settings, kind=InstanceKind(kind)
+        ) as store:
+            site = Site(
+                root=root,
+                state=state,
+                runtimes_folder=folder,
+                runtimes=runtimes,
+                settings=settings,
+                store=store,
+                ledger=Ledger(limit=settings.limits.concurrency),
+                bus=bus,
+                clock=clock,
+                hook_reports=desk,
+                stays=InstanceKind(kind) is not InstanceKind.CLI,
+            )
+            async with _running(
+                site, _rooms(site, reader, releases, desk, held=hold_engine)
+            ) as workbench:
+                yield workbench
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +117,27 @@ class _Rooms:
     events: EventFiles
 
 
-def _rooms(site: Site, reader: ProjectReader, desk: HookDesk, *, held: bool) -> _Rooms:
+def _finding(releases: ReleaseStore) -> FindLayer:
+    """Who reads the project's files does without what cannot be read; who uses a layer is told."""
+
+    def find(asked: LayerVersionId) -> LayerVersion | None:
+        try:
+            return releases.layers.find_now(asked)
+        except StoreError:
+            return None
+
+    return find
+
+
+def _rooms(
+    site: Site, reader: ProjectReader, published: ReleaseStore, desk: HookDesk, *, held: bool
+) -> _Rooms:
     code = CodeStore(site.state / "code")
     events = EventFiles(site.root, site.state / "trash")
     registry = Registry(reader.files.project)
     keeper = EngineKeeper(lambda: open_engine(site), bus=site.bus, clock=site.clock, held=held)
     repository = Repository(
-        store=ReleaseStore(site.state, clock=site.clock),
+        store=published,
         code=code,
         keys=lambda: Keys(keys_folder(), place=site.state),
         state=site.state,
@@ -244,7 +268,6 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
                             task.cancel()
         finally:
             tidying.cancel()
-            rooms.workbench.releases.repository.store.close()
             recording.cancel()
     if failure is not None:
         raise failure

@@ -19,7 +19,7 @@ from workbench.config.complaints import Complaints
 from workbench.config.events import FOLDER as EVENTS
 from workbench.config.events import event_names
 from workbench.config.files import unreadable
-from workbench.config.layers import apart
+from workbench.config.layers import FindLayer, apart, warn_of_misfits
 from workbench.config.manifest import MANIFEST, Inherited, ManifestReader, fallback_name
 from workbench.config.patterns import matcher
 from workbench.config.settings import SETTINGS, Overrides, read_settings
@@ -28,6 +28,7 @@ from workbench.config.variables import NOTHING, Layer, env_layer, label_of, toml
 from workbench.errors import InvalidParameter
 from workbench.model.concurrency import share_out
 from workbench.model.function import Function, Problem, Project, reservations
+from workbench.model.layer import LayerVersionId
 from workbench.model.names import FunctionName, RuntimeName
 from workbench.model.runtime import Runtime
 from workbench.model.settings import Settings
@@ -62,23 +63,37 @@ class _Found:
     """What its manifest is taken to say; `None`: what it says."""
 
 
+def project_root(folder: Path) -> Path:
+    """The same, absolute and without links. Raises `InvalidParameter` when there is no such folder."""
+    root = folder.resolve()
+    if not root.is_dir():
+        raise InvalidParameter(f"{root} is not a folder.", parameter="project")
+    return root
+
+
+def _nothing_published(asked: LayerVersionId) -> None:
+    del asked
+
+
 def read_project(
-    root: Path, *, runtimes: Mapping[RuntimeName, Runtime], overrides: Overrides | None = None
+    root: Path,
+    *,
+    runtimes: Mapping[RuntimeName, Runtime],
+    overrides: Overrides | None = None,
+    find_layer: FindLayer = _nothing_published,
 ) -> ProjectFiles:
     """All functions below `root`, or `root` itself when it is one.
 
     Raises `InvalidParameter` when there is no such folder; all else is a problem of the project or
     of one function.
     """
-    root = root.resolve()
-    if not root.is_dir():
-        raise InvalidParameter(f"{root} is not a folder.", parameter="project")
+    root = project_root(root)
     file = read_settings(root, runtimes=runtimes, overrides=overrides)
     complaints = Complaints(root)
     complaints.take(file.problems)
     search = _Search(root, matcher(file.settings.ignored_paths), complaints)
     functions = [
-        _read(found, root=root, inherited=file.inherited, runtimes=runtimes)
+        _read(found, root=root, inherited=file.inherited, runtimes=runtimes, find_layer=find_layer)
         for found in search.run()
     ]
     limit = file.settings.limits.concurrency
@@ -102,6 +117,7 @@ def read_function(
     files: ProjectFiles,
     runtimes: Mapping[RuntimeName, Runtime],
     manifest: bytes | None = None,
+    find_layer: FindLayer = _nothing_published,
 ) -> Function | None:
     """One function of a project again; `None` when its folder has no manifest any more, or is in a
     layer.
@@ -123,6 +139,7 @@ def read_function(
         root=root,
         inherited=files.inherited,
         runtimes=runtimes,
+        find_layer=find_layer,
     )
     others = [other for other in files.project.functions if other.folder != folder]
     told = _all_told([function, *others], files.settings)
@@ -138,24 +155,40 @@ class ProjectReader:
         *,
         runtimes: Mapping[RuntimeName, Runtime],
         overrides: Overrides | None = None,
+        find_layer: FindLayer = _nothing_published,
     ) -> None:
         """Raises `InvalidParameter` when there is no such folder."""
         self._root = root
         self._runtimes = runtimes
         self._overrides = overrides
-        self.files = read_project(root, runtimes=runtimes, overrides=overrides)
+        self._find_layer = find_layer
+        self.files = self._read()
         """As last read."""
 
     def read(self) -> Project:
         """All of it."""
-        self.files = read_project(self._root, runtimes=self._runtimes, overrides=self._overrides)
+        self.files = self._read()
         return self.files.project
+
+    def _read(self) -> ProjectFiles:
+        return read_project(
+            self._root,
+            runtimes=self._runtimes,
+            overrides=self._overrides,
+            find_layer=self._find_layer,
+        )
 
     def read_function(self, folder: Path, manifest: bytes | None = None) -> Function | None:
         """One function; `None` when the folder has no manifest any more. manifest: see the function
         of that name.
         """
-        return read_function(folder, files=self.files, runtimes=self._runtimes, manifest=manifest)
+        return read_function(
+            folder,
+            files=self.files,
+            runtimes=self._runtimes,
+            manifest=manifest,
+            find_layer=self._find_layer,
+        )
 
     @property
     def concurrency(self) -> int:
@@ -254,6 +287,7 @@ def _read(
     root: Path,
     inherited: Inherited,
     runtimes: Mapping[RuntimeName, Runtime],
+    find_layer: FindLayer,
 ) -> Function:
     folder = found.folder
     path = folder / MANIFEST
@@ -282,6 +316,15 @@ def _read(
         runtimes=runtimes,
         complaints=complaints,
     ).read()
+    if manifest.configuration is not None:
+        warn_of_misfits(
+            manifest.layers,
+            manifest.configuration,
+            find=find_layer,
+            region=inherited.region,
+            account=inherited.account,
+            complaints=complaints,
+        )
     events = event_names(by_name[EVENTS], complaints) if EVENTS in by_name else ()
     return Function(
         name=manifest.name,

@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.config.complaints import Complaints, quoted
 from workbench.config.files import unreadable
-from workbench.model.function import Function
-from workbench.model.layer import LayerReference, contradictory, layer_version_id
+from workbench.model.function import Function, FunctionConfiguration
+from workbench.model.layer import (
+    LayerReference,
+    LayerVersionId,
+    contradictory,
+    layer_version_id,
+)
 from workbench.values import dataclass
+
+if TYPE_CHECKING:
+    from workbench.model.layer_version import LayerVersion  # few functions name one
+
+FindLayer = Callable[[LayerVersionId], "LayerVersion | None"]
+"""Finds a layer version that is published here. May block; never raises."""
 
 MANIFEST = "function.toml"
 _SOUGHT = frozenset({"bin", "bootstrap", "extensions", "java", "lib", "nodejs", "python", "ruby"})
@@ -125,6 +137,26 @@ def _misplaced(folder: Path) -> bool:
     return not names & _SOUGHT and any(
         name.endswith(_CODE) or name in {"node_modules", "site-packages"} for name in names
     )
+
+
+def warn_of_misfits(
+    layers: Iterable[LayerReference],
+    configuration: FunctionConfiguration,
+    *,
+    find: FindLayer,
+    region: str,
+    account: str,
+    complaints: Complaints,
+) -> None:
+    """Complain, where it is stated, about each layer version that says it is for other functions."""
+    for layer in layers:
+        asked = layer.version
+        if asked is None or (asked.region or region, asked.account or account) != (region, account):
+            continue
+        found = find(asked)
+        message = found and found.misfit(configuration.runtime, configuration.architecture)
+        if message:
+            complaints.warn(message, path=layer.file, line=layer.line)
 
 
 def apart(functions: Iterable[Function]) -> list[Function]:

@@ -33,7 +33,7 @@ class LayerVersion:
     created_at: datetime
     package: CodePackage
     runtimes: tuple[str, ...] = ()
-    """Those that it says it is for. Nothing is refused for it."""
+    """Those that it says it is for; empty: it says nothing. Nothing is refused for it."""
     architectures: tuple[str, ...] = ()
     """Likewise."""
     license: str = ""
@@ -41,6 +41,21 @@ class LayerVersion:
     @property
     def id(self) -> LayerVersionId:
         return LayerVersionId(name=self.name, number=self.number)
+
+    def misfit(self, runtime: str, architecture: str) -> str | None:
+        """What to say to who has it in a function of those that it does not say it is for.
+
+        Source: PublishLayerVersion: what a layer says it is for only filters lists of layers.
+        """
+        pairs = ((runtime, self.runtimes), (architecture, self.architectures))
+        others = [
+            f"{', '.join(said)}, not {wanted}"
+            for wanted, said in pairs
+            if said and wanted not in said
+        ]
+        if not others:
+            return None
+        return f"Layer {self.id} says that it is for {', and for '.join(others)}."
 
 
 def layer_name(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.cli.program import Project
+from tests.integration.cli.program import RUNTIME, Project, wait_line
 
 SHARED = "import shared\n\ndef handler(event, context):\n    return shared.NAME\n"
 
@@ -54,3 +54,33 @@ def test_removed_missing_and_misspelt(project: Project) -> None:
     assert back.json["version"] == 1
     assert "use NAME:N" in misspelt.err
     assert "layer publish NAME FOLDER" in nothing.err
+
+
+def test_who_has_one_for_another_runtime_is_warned(project: Project) -> None:
+    (project.root / "common" / "python").mkdir(parents=True)
+    (project.root / "common" / "python" / "shared.py").write_text("NAME = 'fine'\n")
+    project.run("layer", "publish", "common", "common", "--compatible-runtime", "nodejs20.x")
+    project.add("sharing", app=SHARED, manifest='layers = ["common:1"]\n')
+    warned = f"Layer common:1 says that it is for nodejs20.x, not {RUNTIME}."
+
+    listed = project.run("ls")
+    examined = project.run("doctor", "--brief", "--json")
+    answered = project.run("invoke", "sharing")
+    with project.serving() as (process, _):
+        told = wait_line(process, "function.toml")
+
+    assert f"sharing/function.toml:3: warning: {warned}\n" in listed.err
+    (project_finding,) = [each for each in examined.json if each["subject"] == "project"]
+    assert project_finding["cause"].endswith(warned)
+    assert answered.json == "fine"
+    assert told.endswith(f"sharing/function.toml:3: warning: {warned}\n")
+
+
+def test_releases_that_cannot_be_read_keep_no_function_from_being_listed(project: Project) -> None:
+    project.add("sharing", manifest='layers = ["common:1"]\n')
+    (project.root / ".workbench").mkdir()
+    (project.root / ".workbench" / "releases.db").write_bytes(b"no database at all, by any means")
+
+    listed = project.run("ls", "--json")
+
+    assert [each["name"] for each in listed.json] == ["orders", "sharing"]

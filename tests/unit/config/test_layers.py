@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.config.conftest import GOOD, HANDLER, ProjectOnDisk
+from tests.fakes.clock import EPOCH
+from tests.unit.config.conftest import GOOD, HANDLER, RUNTIMES, ProjectOnDisk, complaints
+from workbench.config.discovery import ProjectReader
 from workbench.model.layer import LayerVersionId
+from workbench.model.layer_version import LayerVersion
+from workbench.model.release import CodePackage
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:layer"
 
@@ -226,3 +230,73 @@ def test_bootstrap_may_come_from_a_layer(
 
     assert disk.only().broken is broken
     assert any("There is no bootstrap here" in each for each in disk.complaints()) is said
+
+
+# --- what a published one says that it is for ---------------------------------------------------------
+
+
+def a_published_layer(**said: tuple[str, ...]) -> LayerVersion:
+    package = CodePackage(digest="0" * 64, sha256="", zip_bytes=1, unzipped_bytes=1)
+    return LayerVersion(name="tools", number=1, created_at=EPOCH, package=package, **said)  # type: ignore[arg-type]
+
+
+def warnings(disk: ProjectOnDisk, **said: tuple[str, ...]) -> list[str]:
+    """Of a project in which tools:1 is published, and says that."""
+    found = {("tools", 1): a_published_layer(**said)}
+    reader = ProjectReader(
+        disk.root,
+        runtimes=RUNTIMES,
+        find_layer=lambda asked: found.get((asked.name, asked.number)),
+    )
+    (function,) = reader.files.project.functions
+    assert not function.broken
+    assert reader.read_function(function.folder) == function
+    return complaints(function.problems, disk.root)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"runtimes": ("nodejs20.x", "python3.11")}, "nodejs20.x, python3.11, not python3.13."),
+        ({"architectures": ("arm64",)}, "arm64, not x86_64."),
+        (
+            {"runtimes": ("python3.11",), "architectures": ("arm64",)},
+            "python3.11, not python3.13, and for arm64, not x86_64.",
+        ),
+    ],
+)
+def test_a_layer_for_other_functions_is_warned_of_where_it_is_stated(
+    disk: ProjectOnDisk, said: dict[str, tuple[str, ...]], message: str
+) -> None:
+    having(disk, f"{ARN}:tools:1")
+
+    assert warnings(disk, **said) == [
+        f"orders/function.toml:2: Layer tools:1 says that it is for {message}"
+    ]
+
+
+def test_so_is_one_that_all_functions_have(disk: ProjectOnDisk) -> None:
+    disk.write("workbench.toml", '[defaults]\nlayers = [\n  "tools:1",\n]\n')
+    disk.function("orders", GOOD)
+
+    assert warnings(disk, runtimes=("nodejs20.x",)) == [
+        "workbench.toml:3: Layer tools:1 says that it is for nodejs20.x, not python3.13."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ("tools:1", {}),
+        ("tools:1", {"runtimes": ("python3.11", "python3.13"), "architectures": ("x86_64",)}),
+        ("tools:2", {"runtimes": ("python3.11",)}),
+        (f"{ARN.replace('us-east-1', 'eu-west-1')}:tools:1", {"runtimes": ("python3.11",)}),
+        (f"{ARN.replace('123456789012', '000000000000')}:tools:1", {"runtimes": ("python3.11",)}),
+    ],
+)
+def test_one_that_fits_or_is_not_here_is_not(
+    disk: ProjectOnDisk, layer: str, said: dict[str, tuple[str, ...]]
+) -> None:
+    having(disk, layer)
+
+    assert warnings(disk, **said) == []

@@ -35,6 +35,12 @@ class LayerStore:
         """One that exists; for a function that has it already, also one that was deleted."""
         return await self._database.read(lambda c: layers.find(c, asked, user=user))
 
+    def find_now(self, asked: LayerVersionId) -> LayerVersion | None:
+        """One that exists; blocks for microseconds."""
+        if not self._database.path.exists():
+            return None
+        return self._database.read_now(lambda connection: layers.find(connection, asked))
+
     async def delete(self, asked: LayerVersionId) -> bool:
         """What uses it goes on. False: there is none."""
         at = self._clock.now()
