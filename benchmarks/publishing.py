@@ -19,7 +19,8 @@ from pathlib import Path
 from benchmarks.figures import Figure, median
 from tests.fakes.versions import a_published_version
 from workbench.clock import SystemClock
-from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.functions.code import CodeStore
+from workbench.functions.sources import IgnoredPaths
 from workbench.model.names import FunctionName
 from workbench.store.releases.configuration import from_json
 from workbench.store.releases.release_store import ReleaseStore
@@ -94,8 +95,7 @@ def write_sources(folder: Path, size_bytes: int, *, seed: int) -> None:
 
 
 async def _publish(store: CodeStore, folder: Path) -> None:
-    code = await store.take(_NAME, folder, ignored=IgnoredPaths())
-    await store.package(_NAME, code)
+    await store.package_folder(_NAME, folder, ignored=IgnoredPaths())
 
 
 def listed() -> list[Figure]:

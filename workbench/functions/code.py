@@ -2,8 +2,8 @@
 
 A function never runs from the folder its author edits. `take` copies what changed since the last
 time and hard-links the rest, so that an invocation in flight keeps the files it started with. What
-is published is kept as a zip as well (`functions/packages.py`), which is what CodeSha256 is of.
-Layout: trees and blobs (`functions/trees.py`), `zips/` and `packages/`.
+is published is kept as a zip (`functions/packages.py`), which is what CodeSha256 is of, and unpacked
+where it is run or compared for the first time. Layout: trees and blobs (`functions/trees.py`), `zips/` and `packages/`.
 
 Invariant: nothing in the store is ever written twice; what has a digest's name has its content.
 """
@@ -14,82 +14,21 @@ import asyncio
 import base64
 import hashlib
 import os
-import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from workbench.errors import CodeDamaged, FunctionNotReady, InvalidParameter, ZipTooLarge
-from workbench.functions.archives import (
-    UNZIPPED_BYTES,
-    ZIPPED_BYTES,
-    Archive,
-    check_size,
-    unsafe,
-)
-from workbench.functions.packages import Packages, hex_of
-from workbench.functions.packing import TooLong, pack
+from workbench.errors import CodeDamaged, FunctionNotReady, ZipTooLarge
+from workbench.functions.archives import UNZIPPED_BYTES, ZIPPED_BYTES, Archive
+from workbench.functions.packages import Packages, hex_of, make_zip
 from workbench.functions.restoring import complaints, unpack, verify
-from workbench.functions.trees import Listing, Trees, content_of, merge, walk
+from workbench.functions.sources import IgnoredPaths, Source, Stat, list_sources
+from workbench.functions.trees import Listing, Trees, blob_name, content_of, merge, walk
 from workbench.model.release import CodePackage
 from workbench.model.version import Code
-from workbench.values import dataclass
-
-ALWAYS_IGNORED = (
-    ".git/",
-    ".hg/",
-    ".svn/",
-    ".workbench/",
-    ".venv/",
-    ".idea/",
-    ".vscode/",
-    "__pycache__/",
-    ".mypy_cache/",
-    ".pytest_cache/",
-    ".ruff_cache/",
-    "*.py[cod]",
-    "*.sw[a-p]",
-    ".*.sw[a-p]",
-    "*~",
-    ".#*",
-    "#*#",
-    "4913",
-    ".DS_Store",
-    "/events/",
-    "/function.toml",
-    "/.function.toml.*.tmp",
-    "/[!.]*.env",
-)
-"""Neither code nor a reason to reload: what tools and editors leave about, and our own files.
-(`4913` is what vim writes to see whether it can.) Events, function.toml and
-NAME.env are watched apart; secrets in the latter have no business among the code."""
 
 _T = TypeVar("_T")
-_Stat = tuple[int, int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One file of the folder, links followed."""
-
-    path: str
-    relative: str
-    executable: bool
-    stat: _Stat
-
-
-class IgnoredPaths:
-    """Which paths of a function's folder are not its code."""
-
-    def __init__(self, patterns: tuple[str, ...] = ()) -> None:
-        import pathspec  # 25 ms that only who looks at code waits for
-
-        self._spec = pathspec.GitIgnoreSpec.from_lines((*ALWAYS_IGNORED, *patterns))
-
-    def matches(self, relative: str) -> bool:
-        """`relative` to the function's folder, with `/`; a folder ends with one."""
-        return self._spec.match_file(relative)
 
 
 class CodeStore:
@@ -98,7 +37,7 @@ class CodeStore:
     def __init__(self, folder: Path) -> None:
         self._trees = Trees(folder)
         self._packages = Packages(folder)
-        self._known: dict[Path, dict[str, tuple[_Stat | None, str]]] = {}
+        self._known: dict[Path, dict[str, tuple[Stat | None, str]]] = {}
         """By function folder: what each file's content was when it had that stat. `None`: it could
         have other content by now and still look the same."""
         self._verified: set[str] = set()
@@ -137,6 +76,24 @@ class CodeStore:
         """
         return await self._in_thread(name, lambda: self._take_archive(archive, taken_bytes))
 
+    async def package_folder(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        ignored: IgnoredPaths,
+        mount_points: tuple[str, ...] = (),
+        taken_bytes: int = 0,
+    ) -> tuple[Code, CodePackage]:
+        """The folder's code as it is now, and the zip that `package` makes of it, kept for good.
+
+        Nothing is unpacked for it: the code's folder is there once `verified` was asked for its
+        digest. ignored, mount_points: as `take`. taken_bytes, and what it raises: as `package`.
+        """
+        return await self._in_thread(
+            name, lambda: self._package_folder(folder, ignored, mount_points, taken_bytes)
+        )
+
     async def package(self, name: str, code: Code, *, taken_bytes: int = 0) -> CodePackage:
         """The zip that `code` is published as, kept for good; the same code has the same one.
 
@@ -159,8 +116,8 @@ class CodeStore:
         return await self._in_thread(name, lambda: self._zip_of(package))
 
     async def verified(self, digest: str) -> Code:
-        """The code of that digest, read in full the first time, once in a process. What is damaged
-        is mended from its zip.
+        """The code of that digest, read in full the first time, once in a process. What is not there
+        unpacked, or damaged, is made of its zip.
 
         Raises `CodeDamaged` where there is no sound one; `FunctionNotReady` when the disk fails.
         """
@@ -200,9 +157,7 @@ class CodeStore:
     # --- in a thread ------------------------------------------------------------------------------------
 
     def _take(self, folder: Path, ignored: IgnoredPaths, mount_points: tuple[str, ...]) -> Code:
-        sources = sorted(
-            _walk(str(folder), ignored, mount_points), key=lambda source: source.relative
-        )
+        sources = list_sources(folder, ignored, mount_points)
         with self._trees.used():
             try:
                 return self._keep_all(folder, sources, mount_points)
@@ -212,29 +167,33 @@ class CodeStore:
                     raise
                 return self._keep_all(folder, sources, mount_points)
 
-    def _keep_all(
-        self, folder: Path, sources: list[_Source], mount_points: tuple[str, ...]
-    ) -> Code:
-        before = self._known.get(folder, {})
-        known: dict[str, tuple[_Stat | None, str]] = {}
+    def _keep_all(self, folder: Path, sources: list[Source], mount_points: tuple[str, ...]) -> Code:
         with self._trees.workshop() as workshop:
-            # Files carry the time of a clock that ticks every few milliseconds. One changed in the
-            # very tick in which we begin to read can change once more without a trace (as in git's
-            # index).
-            now_ns = workshop.stat().st_ctime_ns
-            for source in sources:
-                remembered = before.get(source.relative)
-                if remembered is not None and remembered[0] == source.stat:
-                    known[source.relative] = remembered
-                else:
-                    stamp = source.stat if source.stat[1] < now_ns else None
-                    blob = self._trees.keep(
-                        source.path, executable=source.executable, workshop=workshop
-                    )
-                    known[source.relative] = (stamp, blob)
+
+            def keep(source: Source) -> str:
+                return self._trees.keep(source.file, workshop)
+
+            blobs = self._blobs(folder, sources, workshop, keep)
+        return self._made(Listing(blobs, mount_points))
+
+    def _blobs(
+        self, folder: Path, sources: list[Source], workshop: Path, read: Callable[[Source], str]
+    ) -> dict[str, str]:
+        """The blob of each file, by path: told by `read`, unless it is known already."""
+        before = self._known.get(folder, {})
+        known: dict[str, tuple[Stat | None, str]] = {}
+        # Files carry the time of a clock that ticks every few milliseconds. One changed in the very
+        # tick in which we begin to read can change once more without a trace (as in git's index).
+        now_ns = workshop.stat().st_ctime_ns
+        for source in sources:
+            remembered = before.get(source.file.path)
+            if remembered is not None and remembered[0] == source.stat:
+                known[source.file.path] = remembered
+            else:
+                stamp = source.stat if source.stat[1] < now_ns else None
+                known[source.file.path] = (stamp, read(source))
         self._known[folder] = known
-        listing = Listing({path: blob for path, (_, blob) in known.items()}, mount_points)
-        return self._made(listing)
+        return {path: blob for path, (_, blob) in known.items()}
 
     def _made(self, listing: Listing) -> Code:
         tree = self._trees.make(listing)
@@ -248,9 +207,9 @@ class CodeStore:
             archive = archive.read_bytes()
         found = Archive(archive, taken_bytes=taken_bytes)
         with self._trees.used(), self._trees.workshop() as workshop:
-            listing = unpack(self._trees, found, workshop)
-            for blob in set(listing.files.values()):
-                self._trees.adopt(workshop / blob, blob)
+            listing, new = unpack(self._trees, found, workshop)
+            for blob in new:
+                self._trees.adopt(blob, workshop)
             code = self._made(listing)
             package = CodePackage(
                 digest=code.digest,
@@ -265,43 +224,47 @@ class CodeStore:
 
     def _package(self, code: Code, taken_bytes: int) -> CodePackage:
         with self._trees.used():
-            kept = self._packages.own(code.digest)
-            if kept and kept.package.unzipped_bytes + taken_bytes < UNZIPPED_BYTES:
-                return kept.package
+            if package := self._own(code.digest, taken_bytes):
+                return package
             files, empty = walk(code.folder)
-            sizes = {file.path: file.size_bytes for file in files}
-            check_size(sizes, taken_bytes)
-            for path in (*(file.path for file in files), *empty):
-                if reason := unsafe(path):
-                    raise InvalidParameter(f"{path!r} {reason}.", parameter="Code")
             with self._trees.workshop() as workshop:
-                place = workshop / "made.zip"
-                with place.open("wb") as target:
-                    try:
-                        blobs = pack(files, empty, target, limit_bytes=ZIPPED_BYTES)
-                    except TooLong as error:
-                        raise ZipTooLarge(
-                            limit_bytes=ZIPPED_BYTES, sizes=sizes, found_bytes=None
-                        ) from error
-                if Listing(blobs, tuple(empty)).digest != code.digest:
+                package = make_zip(files, empty, workshop / "made.zip", taken_bytes=taken_bytes)
+                if package.digest != code.digest:
                     raise CodeDamaged(
                         code.digest, tree=code.folder, broken=complaints(self._trees, code.folder)
                     )
-                package = CodePackage(
-                    digest=code.digest,
-                    sha256=base64.b64encode(bytes.fromhex(content_of(place))).decode(),
-                    zip_bytes=place.stat().st_size,
-                    unzipped_bytes=sum(sizes.values()),
-                )
-                self._packages.keep(place, package, uploaded=False)
+                self._packages.keep(workshop / "made.zip", package, uploaded=False)
         return package
+
+    def _package_folder(
+        self, folder: Path, ignored: IgnoredPaths, mount_points: tuple[str, ...], taken_bytes: int
+    ) -> tuple[Code, CodePackage]:
+        sources = list_sources(folder, ignored, mount_points)
+        with self._trees.used(), self._trees.workshop() as workshop:
+            blobs = self._blobs(folder, sources, workshop, _content_of)
+            package = self._own(Listing(blobs, mount_points).digest, taken_bytes)
+            if package is None:
+                # Read once more, and what was read then is what it is.
+                files = [source.file for source in sources]
+                place = workshop / "made.zip"
+                package = make_zip(files, sorted(mount_points), place, taken_bytes=taken_bytes)
+                self._packages.keep(place, package, uploaded=False)
+        return Code(folder=self._trees.tree(package.digest), digest=package.digest), package
+
+    def _own(self, digest: str, taken_bytes: int) -> CodePackage | None:
+        """The package that was made of that code before, where there is one to rely upon."""
+        kept = self._packages.own(digest)
+        if kept is None or kept.package.unzipped_bytes + taken_bytes >= UNZIPPED_BYTES:
+            return None
+        # A zip that is all there is of its code is read in full.
+        return kept.package if self._trees.tree(digest).is_dir() or kept.sound else None
 
     def _zip_of(self, package: CodePackage) -> Path:
         place = self._packages.place(hex_of(package.sha256))
         if not self._packages.sound(package):
+            self._verify(package.digest)
             with suppress(FileNotFoundError):
                 place.unlink()  # another one of the same bytes may be made of the tree
-            self._verify(package.digest)
             self._package(Code(folder=self._trees.tree(package.digest), digest=package.digest), 0)
             if not self._packages.sound(package):
                 reason = f"{place} is missing, and the tree makes another zip now"
@@ -326,47 +289,5 @@ class CodeStore:
         return old
 
 
-def _walk(root: str, ignored: IgnoredPaths, mount_points: tuple[str, ...]) -> Iterator[_Source]:
-    """Every file that is code. Links are followed, also out of the folder: the code they lead to is
-    part of the function. A folder that contains itself is entered once.
-    """
-    pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(root, "", frozenset())]
-    while pending:
-        folder, prefix, above = pending.pop()
-        here = Path(folder).stat()
-        identity = (here.st_dev, here.st_ino)
-        if identity in above:
-            continue
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                relative = f"{prefix}{entry.name}"
-                if relative in mount_points:
-                    continue
-                found = _stat_of(entry)
-                if found is None:
-                    continue
-                if stat.S_ISDIR(found.st_mode):
-                    if not ignored.matches(f"{relative}/"):
-                        pending.append((entry.path, f"{relative}/", above | {identity}))
-                elif stat.S_ISREG(found.st_mode) and not ignored.matches(relative):
-                    yield _Source(
-                        path=entry.path,
-                        relative=relative,
-                        executable=bool(found.st_mode & 0o111),
-                        # the second one, because anybody can set the first
-                        stat=(
-                            found.st_mtime_ns,
-                            found.st_ctime_ns,
-                            found.st_size,
-                            found.st_ino,
-                            found.st_mode,
-                        ),
-                    )
-
-
-def _stat_of(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """What the entry leads to; `None` for a dangling link, or a file gone since it was listed."""
-    try:
-        return entry.stat(follow_symlinks=True)
-    except FileNotFoundError:
-        return None
+def _content_of(source: Source) -> str:
+    return blob_name(content_of(source.file.place), executable=source.file.executable)

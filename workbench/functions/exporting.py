@@ -14,7 +14,6 @@ from workbench.config.events import EVENT, EventFiles
 from workbench.config.files import read_bytes
 from workbench.config.manifest import MANIFEST
 from workbench.errors import FunctionNotFound, FunctionNotReady
-from workbench.functions.code import IgnoredPaths
 from workbench.functions.dependency_zips import pack_dependencies
 from workbench.functions.export_file import ExportWriter, exporting_to
 from workbench.functions.export_manifest import (
@@ -26,6 +25,7 @@ from workbench.functions.export_manifest import (
 from workbench.functions.published import Published
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
+from workbench.functions.sources import IgnoredPaths
 from workbench.model.container import Mount
 from workbench.model.function import Function
 from workbench.model.names import LATEST, FunctionName, RuntimeName
@@ -139,13 +139,12 @@ class Exporting:
             if needed:
                 raise
             return None
-        code = await self._repository.code.take(
+        _, package = await self._repository.code.package_folder(
             name,
             function.folder,
             ignored=IgnoredPaths(function.ignored_paths),
             mount_points=self._mount_points(function),
         )
-        package = await self._repository.code.package(name, code)
         return await asyncio.to_thread(self._read_folder, function, package)
 
     def _mount_points(self, function: Function) -> tuple[str, ...]:

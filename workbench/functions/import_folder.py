@@ -22,7 +22,7 @@ from pathlib import Path
 from workbench.config.events import FOLDER as EVENTS
 from workbench.config.manifest import MANIFEST
 from workbench.errors import AlreadyExists, ConflictError, InvalidExport, InvalidParameter
-from workbench.functions.code import IgnoredPaths
+from workbench.functions.sources import IgnoredPaths
 from workbench.functions.trees import walk
 from workbench.model.names import FunctionName
 

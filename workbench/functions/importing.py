@@ -33,7 +33,6 @@ from workbench.errors import (
     InvalidParameter,
     RuntimeNotFound,
 )
-from workbench.functions.code import IgnoredPaths
 from workbench.functions.dependency_zips import unpack_dependencies
 from workbench.functions.export_file import ExportReader
 from workbench.functions.export_manifest import ExportedVersion, ExportManifest, missing
@@ -41,6 +40,7 @@ from workbench.functions.import_folder import ImportFolders, digest_of, open_exp
 from workbench.functions.keeper import EngineKeeper, OpenEngine
 from workbench.functions.registry import Registry
 from workbench.functions.repository import Repository
+from workbench.functions.sources import IgnoredPaths
 from workbench.functions.trees import walk
 from workbench.model.container import Mount
 from workbench.model.function import Variable

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from workbench.errors import CodeTooLarge, FunctionNotReady, InvalidArchive, InvalidManifest
-from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.functions.code import CodeStore
+from workbench.functions.sources import IgnoredPaths
 from workbench.model.container import Mount
 from workbench.model.function import Function
 from workbench.model.layer import LAYERS_ROOT, LayerReference, LayerVersionId, does_not_exist
@@ -49,16 +50,13 @@ class Layers:
         Raises `FunctionNotReady` when one cannot be read, `InvalidManifest` for a zip that is refused
         and a layer version that does not exist, `CodeDamaged` and `StoreError` for one that does.
         """
-        codes = await self.codes(function)
-        has = [layer.version for layer in function.layers if layer.version is not None]
-        await self._store.use(function.name, has)
-        return await self._mounted(function.name, codes)
+        return await self._mounted(function.name, await self._used(function))
 
     async def used(self, function: Function) -> tuple[tuple[LayerUse, ...], Mount | None]:
         """The layers of `function` as they are now, each kept for good, and what `mount` answers for
         them. Raises as `mount`, and `CodeTooLarge`.
         """
-        codes = await self.codes(function)
+        codes = await self._used(function)
         uses = [
             LayerUse(stated=layer.stated, package=await self._code.package(function.name, code))
             for layer, code in zip(function.layers, codes, strict=True)
@@ -72,6 +70,13 @@ class Layers:
         """
         codes = [await self._code.verified(use.package.digest) for use in uses]
         return await self._mounted(subject, codes)
+
+    async def _used(self, function: Function) -> tuple[Code, ...]:
+        """As `codes`; the function has what it states from now on, deleted or not."""
+        codes = await self.codes(function)
+        has = [layer.version for layer in function.layers if layer.version is not None]
+        await self._store.use(function.name, has)
+        return codes
 
     async def _mounted(self, name: str, codes: Sequence[Code]) -> Mount | None:
         if not codes:

@@ -12,10 +12,13 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from workbench.functions.trees import content_of
+from workbench.errors import InvalidParameter, ZipTooLarge
+from workbench.functions.archives import ENTRIES, ZIPPED_BYTES, check_size, unsafe
+from workbench.functions.packing import TooLong, pack
+from workbench.functions.trees import BLOCK, TreeFile, content_of
 from workbench.model.release import CodePackage
 from workbench.values import dataclass
 
@@ -134,6 +137,35 @@ class Packages:
             return KeptZip(package, self.place(hex_of(package.sha256)), note)
         except (OSError, ValueError, KeyError, TypeError, binascii.Error):
             return None
+
+
+def make_zip(
+    files: Sequence[TreeFile], empty: Sequence[str], place: Path, *, taken_bytes: int
+) -> CodePackage:
+    """Write a zip of files and empty folders at `place`, each by path; what code that is, as it was
+    read. taken_bytes: what layers take of the size allowed.
+
+    Raises `CodeTooLarge`, `ZipTooLarge`; `InvalidParameter` for what no zip may hold.
+    """
+    sizes = {file.path: file.size_bytes for file in files}
+    check_size(sizes, taken_bytes)
+    if len(files) + len(empty) > ENTRIES:
+        raise InvalidParameter(f"It has more than {ENTRIES} files.", parameter="Code")
+    for path in (*sizes, *empty):
+        if reason := unsafe(path):
+            raise InvalidParameter(f"{path!r} {reason}.", parameter="Code")
+    with place.open("wb", buffering=BLOCK) as target:
+        try:
+            listing, sizes_read = pack(files, empty, target, limit_bytes=ZIPPED_BYTES)
+        except TooLong as error:
+            raise ZipTooLarge(limit_bytes=ZIPPED_BYTES, sizes=sizes, found_bytes=None) from error
+    check_size(sizes_read, taken_bytes)  # files may have grown
+    return CodePackage(
+        digest=listing.digest,
+        sha256=base64.b64encode(bytes.fromhex(content_of(place))).decode(),
+        zip_bytes=place.stat().st_size,
+        unzipped_bytes=sum(sizes_read.values()),
+    )
 
 
 def _in(folder: Path) -> list[Path]:

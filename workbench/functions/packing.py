@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
-from workbench.functions.trees import BLOCK, TreeFile, blob_name
+from workbench.functions.trees import BLOCK, Listing, TreeFile, blob_name
 from workbench.values import dataclass
 
 _LEVEL = 1
@@ -56,12 +56,13 @@ class TooLong(Exception):
 
 def pack(
     files: Sequence[TreeFile], empty: Sequence[str], target: BinaryIO, *, limit_bytes: int
-) -> dict[str, str]:
-    """Write a zip of a tree; the blobs that its files really are, by path.
+) -> tuple[Listing, dict[str, int]]:
+    """Write a zip of files; what is in it, and the size of each file by path, as they were read.
 
     limit_bytes: what the zip has to be shorter than, or `TooLong` is raised.
     """
     blobs: dict[str, str] = {}
+    sizes: dict[str, int] = {}
     entries: list[bytes] = []
     offset = 0
     for path, mode, packed in _ordered(files, empty, limit_bytes):
@@ -91,13 +92,14 @@ def pack(
         offset += 30 + len(name) + len(packed.data)
         if packed.blob:
             blobs[path] = packed.blob
+            sizes[path] = packed.size
         if offset >= limit_bytes:
             raise TooLong
     directory = b"".join(entries)
     target.write(directory + _end(len(entries), len(directory), offset))
     if target.tell() >= limit_bytes:
         raise TooLong
-    return blobs
+    return Listing(blobs, tuple(empty)), sizes
 
 
 def _end(count: int, size: int, offset: int) -> bytes:

@@ -10,14 +10,43 @@ from collections.abc import Mapping
 
 from workbench.config.dependencies import read_stated
 from workbench.errors import FunctionNotReady, RuntimeNotFound
-from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.functions.code import CodeStore
 from workbench.functions.keeper import EngineKeeper, OpenEngine
 from workbench.functions.layers import Layers
+from workbench.functions.sources import IgnoredPaths
 from workbench.model.container import Mount
 from workbench.model.function import Function, FunctionConfiguration, Severity
 from workbench.model.names import LATEST, FunctionName, RuntimeName
+from workbench.model.release import CodePackage, LayerUse, unzipped_bytes
 from workbench.model.runtime import Runtime
 from workbench.model.version import TASK_ROOT, Code, Image, Version, version_digest
+from workbench.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What a version stands on: all of it but code and layers."""
+
+    configuration: FunctionConfiguration
+    runtime: Runtime
+    image: Image
+    dependencies: Mount | None
+
+    @property
+    def mounted_at(self) -> str | None:
+        return None if self.dependencies is None else self.dependencies.target
+
+    def version(self, code: Code, layers: Mount | None) -> Version:
+        return Version(
+            configuration=self.configuration,
+            version=LATEST,
+            runtime=self.runtime,
+            image=self.image,
+            code=code,
+            dependencies=self.dependencies,
+            layers=layers,
+            digest=version_digest(self.configuration, code, self.image, self.dependencies, layers),
+        )
 
 
 class Preparation:
@@ -42,28 +71,28 @@ class Preparation:
         Raises `FunctionNotReady` for a broken function, `DriverError` when there is no engine or a
         build fails.
         """
-        configuration = runnable(function)
-        runtime = self._runtime(configuration.runtime)
-        engine = await self._keeper.ready()
-        image = await engine.images.ensure(
-            runtime,
-            image=configuration.image,
-            architecture=configuration.architecture,
-            functions=(function.name,),
+        ground = await self._ground(function)
+        code = await self._take(function, ground.mounted_at)
+        return ground.version(code, await self.layers.mount(function))
+
+    async def packaged(
+        self, function: Function
+    ) -> tuple[Version, CodePackage, tuple[LayerUse, ...]]:
+        """What `prepare` would make now, with its code and its layers as they are kept for good. The
+        code's folder is not made for it: who runs this code asks `CodeStore.verified`.
+
+        Raises what `prepare` raises, and `CodeTooLarge`.
+        """
+        ground = await self._ground(function)
+        layers, mount = await self.layers.used(function)
+        code, package = await self._code.package_folder(
+            function.name,
+            function.folder,
+            ignored=IgnoredPaths(function.ignored_paths),
+            mount_points=_mount_points(ground.mounted_at),
+            taken_bytes=unzipped_bytes(layers),
         )
-        dependencies = await self._dependencies(engine, function, runtime, image)
-        code = await self._take(function, None if dependencies is None else dependencies.target)
-        layers = await self.layers.mount(function)
-        return Version(
-            configuration=configuration,
-            version=LATEST,
-            runtime=runtime,
-            image=image,
-            code=code,
-            dependencies=dependencies,
-            layers=layers,
-            digest=version_digest(configuration, code, image, dependencies, layers),
-        )
+        return ground.version(code, mount), package, layers
 
     async def code(self, function: Function) -> Code:
         """Its code alone, as `prepare` takes it, without an engine. Raises `FunctionNotReady`."""
@@ -76,15 +105,25 @@ class Preparation:
 
     async def _take(self, function: Function, mounted_at: str | None) -> Code:
         """mounted_at: where its dependencies will be."""
-        points: tuple[str, ...] = ()
-        if mounted_at is not None and mounted_at.startswith(f"{TASK_ROOT}/"):
-            points = (mounted_at.removeprefix(f"{TASK_ROOT}/"),)
         return await self._code.take(
             function.name,
             function.folder,
             ignored=IgnoredPaths(function.ignored_paths),
-            mount_points=points,
+            mount_points=_mount_points(mounted_at),
         )
+
+    async def _ground(self, function: Function) -> _Ground:
+        configuration = runnable(function)
+        runtime = self._runtime(configuration.runtime)
+        engine = await self._keeper.ready()
+        image = await engine.images.ensure(
+            runtime,
+            image=configuration.image,
+            architecture=configuration.architecture,
+            functions=(function.name,),
+        )
+        dependencies = await self._dependencies(engine, function, runtime, image)
+        return _Ground(configuration, runtime, image, dependencies)
 
     async def _dependencies(
         self, engine: OpenEngine, function: Function, runtime: Runtime, image: Image
@@ -135,6 +174,13 @@ class Preparation:
         if runtime is None:
             raise RuntimeNotFound(name, known=tuple(sorted(self.runtimes)))
         return runtime
+
+
+def _mount_points(mounted_at: str | None) -> tuple[str, ...]:
+    """Which folders of the code something else will stand in the place of."""
+    if mounted_at is None or not mounted_at.startswith(f"{TASK_ROOT}/"):
+        return ()
+    return (mounted_at.removeprefix(f"{TASK_ROOT}/"),)
 
 
 def runnable(function: Function) -> FunctionConfiguration:

@@ -21,13 +21,7 @@ from workbench.functions.repository import Repository
 from workbench.model.container import Mount
 from workbench.model.function import FUNCTION_WIDE, Function, FunctionConfiguration, Variable
 from workbench.model.names import FunctionName
-from workbench.model.release import (
-    CodePackage,
-    LayerUse,
-    PublishedVersion,
-    new_revision,
-    unzipped_bytes,
-)
+from workbench.model.release import CodePackage, LayerUse, PublishedVersion, new_revision
 from workbench.model.release import description as checked_description
 from workbench.model.version import Version
 from workbench.store.releases.configuration import variables_to_bytes
@@ -81,10 +75,7 @@ class Publishing:
         function = await asyncio.to_thread(self._read_function, folder)
         if function is None:
             raise FunctionNotReady(name, reason=f"{folder} has no function.toml any more")
-        version, layers = await self._prepared(function)
-        package = await self._repository.code.package(
-            name, version.code, taken_bytes=unzipped_bytes(layers)
-        )
+        version, package, layers = await self._preparation.packaged(function)
         newest = await self._store.newest_number(name)
         return Latest(
             version=version,
@@ -92,15 +83,6 @@ class Publishing:
             layers=layers,
             revision_id=str(uuid.uuid5(_REVISIONS, f"{version.digest} {newest}")),
         )
-
-    async def _prepared(self, function: Function) -> tuple[Version, tuple[LayerUse, ...]]:
-        """The version, and the layers that it has, which may be saved while they are read."""
-        for _ in range(_ATTEMPTS):
-            version = await self._preparation.prepare(function)
-            layers, mount = await self._preparation.layers.used(function)
-            if mount == version.layers:
-                return version, layers
-        raise FunctionNotReady(function.name, reason="its layers change all the time")
 
     async def publish(
         self,
@@ -184,10 +166,6 @@ class Publishing:
         if any(variable.missing for variable in known):
             return False
         return _values(known) == _values(configuration.variables)
-
-
-_ATTEMPTS = 5
-"""At layers that somebody saves meanwhile."""
 
 
 def _values(variables: tuple[Variable, ...]) -> dict[str, str]:

@@ -23,11 +23,11 @@ from workbench.errors import (
     InvalidManifest,
     WorkbenchError,
 )
-from workbench.functions.code import IgnoredPaths
 from workbench.functions.debounce import HALF_SAVED_S, Burst, has_content
 from workbench.functions.keeper import EngineKeeper
 from workbench.functions.preparation import Preparation, runnable
 from workbench.functions.registry import Entry, Registry
+from workbench.functions.sources import IgnoredPaths
 from workbench.model.function import Function, Problem, Project
 from workbench.model.names import FunctionName
 from workbench.model.settings import Timeouts

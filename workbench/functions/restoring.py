@@ -1,4 +1,5 @@
-"""A tree as it should be: read in full, and mended from its zip where it is damaged.
+"""A tree as it should be: unpacked from its zip where nobody has needed it yet, else read in full, and
+mended from its zip where it is damaged.
 
 Trees share their files, so that one damaged blob is the damage of many: the blob is mended first,
 where it stands, and then linked into the tree where it is missing. The folder stays the one it was, for who runs from it.
@@ -17,7 +18,15 @@ from pathlib import Path
 from workbench.errors import CodeDamaged, RequestError
 from workbench.functions.archives import Archive
 from workbench.functions.packages import Packages
-from workbench.functions.trees import Listing, Trees, blob_name, content_of, is_executable, walk
+from workbench.functions.trees import (
+    Listing,
+    Trees,
+    blob_name,
+    content_of,
+    is_blob,
+    is_executable,
+    walk,
+)
 
 
 def verify(trees: Trees, packages: Packages, digest: str) -> Path:
@@ -35,35 +44,36 @@ def verify(trees: Trees, packages: Packages, digest: str) -> Path:
             continue
         with trees.workshop() as workshop:
             try:
-                listing = unpack(trees, Archive(kept.place.read_bytes()), workshop)
+                listing, new = unpack(trees, Archive(kept.place.read_bytes()), workshop)
             except RequestError as error:
                 broken.append(f"{kept.place} cannot be unpacked ({error})")
                 continue
             if listing.digest != digest:
                 broken.append(f"{kept.place} has other code")
                 continue
-            for blob in set(listing.files.values()):
+            for blob in new:
                 _mend_blob(trees, blob, workshop)
             _mend_tree(trees, tree, listing)
             return tree
     raise CodeDamaged(digest, tree=tree, broken=[*complaints(trees, tree), *broken])
 
 
-def unpack(trees: Trees, archive: Archive, workshop: Path) -> Listing:
-    """Write an archive's files into `workshop`, each under the name of its blob, and say what the
-    tree of them is. Raises `InvalidArchive`, `OSError`.
+def unpack(trees: Trees, archive: Archive, workshop: Path) -> tuple[Listing, set[str]]:
+    """What the tree of an archive's files is, and those of its blobs that are not there, or damaged:
+    they are in `workshop`, each under its name. Raises `InvalidArchive`, `OSError`.
     """
     blobs: dict[str, str] = {}
+    missing: set[str] = set()
     files: dict[str, str] = {}
     for path, member in archive.files.items():
         blob = blobs.get(member.name)
         if blob is None:
-            place = workshop / "next"
-            blob = trees.copy(archive.read(member), place, executable=member.executable)
-            place.rename(workshop / blob)
+            blob, new = trees.write(archive.read(member), workshop, executable=member.executable)
             blobs[member.name] = blob
+            if new:
+                missing.add(blob)
         files[path] = blob
-    return Listing(files, archive.empty)
+    return Listing(files, archive.empty), missing
 
 
 def _listing(tree: Path) -> Listing:
@@ -79,29 +89,16 @@ def _listing(tree: Path) -> Listing:
     )
 
 
-def _is(place: Path, blob: str) -> bool:
-    """A file has a blob's content and mode."""
-    try:
-        executable = bool(place.lstat().st_mode & 0o111)
-        return not place.is_symlink() and blob == blob_name(
-            content_of(place), executable=executable
-        )
-    except OSError:
-        return False
-
-
 def _mend_blob(trees: Trees, blob: str, workshop: Path) -> None:
     """Give a blob its content again: in place, so that every tree that has it is mended too."""
     kept = trees.blob(blob)
-    if _is(kept, blob):
-        return
     if kept.is_file() and not kept.is_symlink():
         with suppress(OSError):  # it is being run, or belongs to somebody else
             kept.chmod(0o644)
             shutil.copyfile(workshop / blob, kept)
             kept.chmod(0o555 if is_executable(blob) else 0o444)
-    if not _is(kept, blob):
-        (workshop / blob).rename(kept)
+    if not is_blob(kept, blob):
+        trees.adopt(blob, workshop)
 
 
 def _mend_tree(trees: Trees, tree: Path, listing: Listing) -> None:
@@ -119,7 +116,7 @@ def _mend_tree(trees: Trees, tree: Path, listing: Listing) -> None:
         for folder in sorted(folders):
             (tree / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
         for number, (path, blob) in enumerate(listing.files.items()):
-            if not _is(tree / path, blob):
+            if not is_blob(tree / path, blob):
                 fresh = aside / f"new{number}"
                 trees.link(blob, fresh)
                 fresh.replace(tree / path)
@@ -145,6 +142,6 @@ def complaints(trees: Trees, tree: Path) -> list[str]:
     changed = [
         f"{file.path!r} has other content"
         for file in walk(tree)[0]
-        if not _is(file.place, name(file))
+        if not is_blob(file.place, name(file))
     ]
     return changed or ["files are missing, or there are others beside them"]

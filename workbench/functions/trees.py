@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import filecmp
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -88,8 +88,11 @@ def is_executable(blob: str) -> bool:
 
 def content_of(place: Path) -> str:
     """Hex SHA-256 of a file's content."""
-    with place.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    sha = hashlib.sha256()
+    with open(place, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of times
+        while block := file.read(BLOCK):
+            sha.update(block)
+    return sha.hexdigest()
 
 
 def walk(tree: Path) -> tuple[list[TreeFile], list[str]]:
@@ -122,13 +125,32 @@ def walk(tree: Path) -> tuple[list[TreeFile], list[str]]:
     return sorted(files, key=lambda file: file.path), sorted(empty)
 
 
-def _holds(path: str, content: bytes) -> bool:
-    """A file is there and has that content."""
+def is_blob(place: Path, blob: str) -> bool:
+    """A file has a blob's content and mode."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of times
-            return file.read(len(content) + 1) == content
-    except FileNotFoundError:
+        executable = bool(place.lstat().st_mode & 0o111)
+        return not place.is_symlink() and blob == blob_name(
+            content_of(place), executable=executable
+        )
+    except OSError:
         return False
+
+
+def _holds(path: str, content: bytes, *, executable: bool) -> bool:
+    """As `is_blob`, for a small file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        mode = os.fstat(descriptor).st_mode
+        return (
+            stat.S_ISREG(mode)
+            and bool(mode & 0o111) == executable
+            and os.read(descriptor, len(content) + 1) == content
+        )
+    finally:
+        os.close(descriptor)
 
 
 class Trees:
@@ -169,44 +191,58 @@ class Trees:
         """Where a blob is, or would be."""
         return self.files / name
 
-    def copy(self, blocks: Iterable[bytes], place: Path, *, executable: bool) -> str:
-        """Write a file that is to be a blob; its name as one."""
+    def write(
+        self, content: Iterator[bytes], workshop: Path, *, executable: bool
+    ) -> tuple[str, bool]:
+        """The blob that has this content, in blocks, and whether it is new: then it is in `workshop`
+        under its name. One that is there already is only read, which is cheaper by far than a new
+        file; where it is damaged, there is a new one.
+        """
+        # The sandbox's user reads it; nobody writes it.
+        mode = 0o555 if executable else 0o444
+        first, second = next(content, b""), next(content, b"")
+        if second:
+            return self._write_large(chain((first, second), content), workshop, mode)
+        blob = blob_name(hashlib.sha256(first).hexdigest(), executable=executable)
+        if _holds(f"{self.files}/{blob}", first, executable=executable):
+            return blob, False
+        with (
+            suppress(FileExistsError),  # the same content came before
+            open(f"{workshop}/{blob}", "xb") as new,  # noqa: PTH123 - thousands of times
+        ):
+            os.fchmod(new.fileno(), mode)
+            new.write(first)
+        return blob, True
+
+    def _write_large(self, content: Iterator[bytes], workshop: Path, mode: int) -> tuple[str, bool]:
         sha = hashlib.sha256()
+        place = workshop / "large"
         with place.open("wb") as copy:
-            for block in blocks:
+            for block in content:
                 sha.update(block)
                 copy.write(block)
-        # The sandbox's user reads it; nobody writes it.
-        place.chmod(0o555 if executable else 0o444)
-        return blob_name(sha.hexdigest(), executable=executable)
-
-    def adopt(self, place: Path, blob: str) -> None:
-        """Make a file written by `copy` the blob of that name, unless there is a sound one already."""
+        place.chmod(mode)
+        blob = blob_name(sha.hexdigest(), executable=bool(mode & 0o111))
         kept = self.blob(blob)
-        if not (kept.exists() and filecmp.cmp(place, kept, shallow=False)):
-            place.rename(kept)
+        if is_blob(kept, blob):
+            place.unlink()
+            return blob, False
+        place.rename(workshop / blob)
+        return blob, True
 
-    def keep(self, path: str, *, executable: bool, workshop: Path) -> str:
-        """Keep a copy of a file; the name of the blob. One that is there already is only read, which
-        is cheaper by far than a new file, and written again where it is damaged.
-        """
-        with open(path, "rb", buffering=0) as original:  # noqa: PTH123 - thousands of times
-            content = original.read(BLOCK)
-            if len(content) == BLOCK:
-                copy = workshop / "copy"
-                rest = iter(lambda: original.read(BLOCK), b"")
-                blob = self.copy(chain((content,), rest), copy, executable=executable)
-                self.adopt(copy, blob)
-                return blob
-        blob = blob_name(hashlib.sha256(content).hexdigest(), executable=executable)
-        kept = f"{self.files}/{blob}"
-        if not _holds(kept, content):
-            temporary = f"{workshop}/new"
-            with open(temporary, "wb") as copied:  # noqa: PTH123
-                copied.write(content)
-                os.fchmod(copied.fileno(), 0o555 if executable else 0o444)
-            os.rename(temporary, kept)  # noqa: PTH104
+    def keep(self, file: TreeFile, workshop: Path) -> str:
+        """Keep a copy of a file; the name of the blob."""
+        with open(file.place, "rb", buffering=0) as original:  # noqa: PTH123 - thousands of times
+            blob, new = self.write(
+                iter(lambda: original.read(BLOCK), b""), workshop, executable=file.executable
+            )
+        if new:
+            self.adopt(blob, workshop)
         return blob
+
+    def adopt(self, blob: str, workshop: Path) -> None:
+        """Make what `write` has left in `workshop` the blob of that name."""
+        os.rename(f"{workshop}/{blob}", f"{self.files}/{blob}")  # noqa: PTH104 - as above
 
     def make(self, listing: Listing) -> Path:
         """The tree of what is listed, made if it is not there. Its blobs are."""

@@ -26,10 +26,10 @@ _ALIAS = expression(r"(?!^[0-9]+$)[a-zA-Z0-9-_]{1,128}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodePackage:
-    """Code as it is kept for good: in the code store unpacked, and as a zip."""
+    """Code as it is kept for good: as a zip, which is unpacked in the code store where it runs."""
 
     digest: str
-    """Of the unpacked form, in the code store: hex SHA-256 over paths, modes and contents."""
+    """Of the unpacked form: hex SHA-256 over paths, modes and contents."""
     sha256: str
     """Of the zip, in base64: Lambda's CodeSha256."""
     zip_bytes: int

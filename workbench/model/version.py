@@ -35,6 +35,7 @@ class Code:
     """A function's files as taken at one moment, never changed afterwards."""
 
     folder: Path
+    """What was only published has none yet (`CodeStore.verified`)."""
     digest: str
     """Hex SHA-256 over paths, modes and contents."""
 

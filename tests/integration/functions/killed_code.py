@@ -17,9 +17,11 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.functions.code import CodeStore
+from workbench.functions.sources import IgnoredPaths
 from workbench.functions.trees import content_of
 from workbench.model.names import FunctionName
+from workbench.model.release import CodePackage
 from workbench.model.version import Code
 
 NAME = FunctionName("orders")
@@ -125,6 +127,36 @@ class Packaging(Scenario):
         return {code.digest}
 
 
+class Publishing(Scenario):
+    """From the folder, without a tree."""
+
+    async def package(self, store: CodeStore) -> tuple[Code, CodePackage]:
+        return await store.package_folder(NAME, self.source, ignored=IGNORED)
+
+    async def work(self, store: CodeStore) -> object:
+        return await self.package(store)
+
+    async def after(self, store: CodeStore) -> set[str]:
+        code, package = await self.package(store)
+        assert await self.package(store) == (code, package)
+        assert await sound(store, code) == await self.take(store)
+        return {code.digest}
+
+
+class Unpacking(Publishing):
+    """The first run of what was published."""
+
+    async def before(self, store: CodeStore) -> None:
+        self.code, _ = await self.package(store)
+
+    async def work(self, store: CodeStore) -> object:
+        return await store.verified(self.code.digest)
+
+    async def after(self, store: CodeStore) -> set[str]:
+        await self.work(store)
+        return await super().after(store)
+
+
 class Uploading(Scenario):
     async def work(self, store: CodeStore) -> object:
         return await store.take_archive(NAME, archive())
@@ -216,7 +248,16 @@ def check_only(folder: Path, keep: set[str]) -> None:
 
 SCENARIOS = {
     each.__name__.lower(): each
-    for each in (Scenario, Packaging, Uploading, Mending, Merging, Pruning)
+    for each in (
+        Scenario,
+        Packaging,
+        Publishing,
+        Unpacking,
+        Uploading,
+        Mending,
+        Merging,
+        Pruning,
+    )
 }
 
 

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[3]
 AT_LEAST = {
     "scenario": 10,
     "packaging": 20,
+    "publishing": 10,
+    "unpacking": 20,
     "uploading": 20,
     "mending": 20,
     "merging": 30,

@@ -92,6 +92,7 @@ async def test_damaged_code_is_mended_or_said_before_it_is_compared(tmp_path: Pa
     async with stage(tmp_path, state) as here:
         await publish(here)
         digest = (await here.releases.versions.get(ORDERS, ONE)).package.digest
+        assert (await comparison(here).diff(ORDERS)).equal
     shutil.rmtree(state / "code" / digest)
     async with stage(tmp_path, state) as here:
         assert (await comparison(here).diff(ORDERS)).equal

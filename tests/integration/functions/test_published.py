@@ -89,6 +89,35 @@ async def test_a_version_needs_no_folder(tmp_path: Path) -> None:
             await here.call("orders")
 
 
+async def test_publishing_writes_one_file_of_code_and_the_first_call_unpacks_it(
+    tmp_path: Path,
+) -> None:
+    folder, code = write(tmp_path, "orders", "old"), tmp_path / ".workbench" / "code"
+    async with stage(tmp_path, tmp_path / ".workbench") as here:
+        made, _ = await versions(here).publish(ORDERS)
+        assert {path.name for path in code.iterdir()} == {"files", "zips", "packages"}
+        assert [*(code / "files").iterdir()] == []
+        (folder / "answer").unlink()
+        assert await here.call("orders:1") == b"old"
+        assert (code / made.package.digest / "answer").read_bytes() == b"old"
+
+
+async def test_a_damaged_zip_of_what_never_ran_is_refused_until_the_same_is_published_again(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "orders", "old")
+    async with stage(tmp_path, tmp_path / ".workbench") as here:
+        made, _ = await versions(here).publish(ORDERS)
+        (kept,) = (tmp_path / ".workbench" / "code" / "zips").iterdir()
+        kept.chmod(0o644)
+        kept.write_bytes(bytes(made.package.zip_bytes))
+        with pytest.raises(CodeDamaged, match="is missing or has other content"):
+            await here.call("orders:1")
+        again, new = await versions(here).publish(ORDERS)
+        assert (again, new) == (made, False)
+        assert await here.call("orders:1") == b"old"
+
+
 async def test_what_is_published_is_the_folder_as_it_is_not_as_it_was_noticed(
     tmp_path: Path,
 ) -> None:
@@ -186,6 +215,7 @@ async def test_damaged_code_is_mended_from_its_zip_or_refused(tmp_path: Path) ->
     write(tmp_path, "orders", "old")
     async with stage(tmp_path, state) as here:
         made, _ = await versions(here).publish(ORDERS)
+        await here.call("orders:1")
     damaged = state / "code" / made.package.digest / "answer"
     for path in (damaged, *(state / "code" / "files").iterdir()):
         path.chmod(0o644)

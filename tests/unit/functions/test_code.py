@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import FunctionNotReady
-from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.functions.code import CodeStore
+from workbench.functions.sources import IgnoredPaths
 from workbench.model.names import FunctionName
 from workbench.model.version import Code
 

@@ -6,14 +6,23 @@ import base64
 import hashlib
 import io
 import os
+import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from workbench.errors import CodeDamaged, CodeTooLarge, InvalidParameter, ZipTooLarge
-from workbench.functions import archives
-from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.errors import (
+    CodeDamaged,
+    CodeTooLarge,
+    FunctionNotReady,
+    InvalidParameter,
+    ZipTooLarge,
+)
+from workbench.functions import archives, packages, packing
+from workbench.functions.code import CodeStore
+from workbench.functions.sources import IgnoredPaths
 from workbench.model.names import FunctionName
 from workbench.model.release import CodePackage
 from workbench.model.version import Code
@@ -36,6 +45,14 @@ def folder(tmp_path: Path) -> Path:
     (folder / "bootstrap").write_text("#!/bin/sh\n")
     (folder / "bootstrap").chmod(0o700)
     return folder
+
+
+async def package_folder(
+    store: CodeStore, folder: Path, *mount: str, taken_bytes: int = 0
+) -> tuple[Code, CodePackage]:
+    return await store.package_folder(
+        NAME, folder, ignored=IgnoredPaths(), mount_points=mount, taken_bytes=taken_bytes
+    )
 
 
 async def take(store: CodeStore, folder: Path, *mount: str) -> Code:
@@ -166,6 +183,133 @@ async def test_damaged_code_is_not_packaged(store: CodeStore, folder: Path) -> N
         await store.package(NAME, code)
 
 
+# --- packaging a folder ----------------------------------------------------------------------------------
+
+
+async def test_a_folder_has_the_package_that_its_tree_has_and_no_tree_is_made(
+    store: CodeStore, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "index.js").write_text("1")
+    other = CodeStore(tmp_path / "other")
+    expected = await other.package(NAME, await take(other, folder, "node_modules"))
+
+    code, package = await package_folder(store, folder, "node_modules")
+
+    assert package == expected
+    assert code.digest == package.digest
+    assert {path.name for path in (tmp_path / "store").iterdir()} == {"files", "zips", "packages"}
+    before = contents(folder)
+    shutil.rmtree(folder)
+    assert await CodeStore(tmp_path / "store").verified(code.digest) == code
+    assert contents(code.folder) == {
+        path: file for path, file in before.items() if not path.startswith("node_modules/")
+    }
+    assert list((code.folder / "node_modules").iterdir()) == []
+    assert {path.stat().st_mode & 0o777 for path in code.folder.rglob("*") if path.is_file()} == {
+        0o444,
+        0o555,
+    }
+
+
+async def test_unpacked_code_shares_its_files_with_what_is_there(
+    store: CodeStore, folder: Path, tmp_path: Path
+) -> None:
+    there = await take(store, folder)
+    (folder / "app.py").write_text("another\n")
+    code, _ = await package_folder(store, folder)
+    await store.verified(code.digest)
+
+    same = {path for path in contents(folder) if (code.folder / path).samefile(there.folder / path)}
+    assert same == {"pkg/ütil.py", "noise.bin", "bootstrap"}
+    assert contents(code.folder) == contents(folder)
+
+
+async def test_an_unchanged_folder_is_not_packed_again(
+    store: CodeStore, folder: Path, tmp_path: Path
+) -> None:
+    _, package = await package_folder(store, folder)
+    made = zip_of(tmp_path, package).stat()
+
+    for again in (store, CodeStore(tmp_path / "store")):
+        assert (await package_folder(again, folder))[1] == package
+        assert zip_of(tmp_path, package).stat().st_mtime_ns == made.st_mtime_ns
+
+
+async def test_a_damaged_zip_is_made_again_where_it_is_all_there_is(
+    store: CodeStore, folder: Path, tmp_path: Path
+) -> None:
+    _, package = await package_folder(store, folder)
+    overwrite(zip_of(tmp_path, package), bytes(package.zip_bytes))
+
+    code, again = await package_folder(store, folder)
+
+    assert again == package
+    await CodeStore(tmp_path / "store").verified(code.digest)
+    assert contents(code.folder) == contents(folder)
+
+
+async def test_code_that_was_packaged_can_be_taken_by_the_same_process(
+    store: CodeStore, folder: Path
+) -> None:
+    code, _ = await package_folder(store, folder)
+
+    assert await take(store, folder) == code
+    assert contents(code.folder) == contents(folder)
+
+
+async def test_what_is_packaged_is_what_was_read_last(
+    store: CodeStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody saves between looking whether that code is known and packing it."""
+
+    def saved(*arguments: Any, **named: Any) -> Any:
+        (folder / "app.py").write_text("saved meanwhile, and longer than it was\n")
+        return packing.pack(*arguments, **named)
+
+    monkeypatch.setattr(packages, "pack", saved)
+    code, package = await package_folder(store, folder)
+    monkeypatch.undo()
+
+    assert package.unzipped_bytes == sum(len(each) for each, _ in contents(folder).values())
+    assert code == await take(store, folder)
+    assert (await package_folder(store, folder))[1] == package
+
+
+async def test_a_folder_too_large_is_refused_and_nothing_of_it_is_left(
+    store: CodeStore, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "large.bin").write_bytes(os.urandom(archives.ZIPPED_BYTES))
+    with pytest.raises(ZipTooLarge, match=r"'large\.bin' \(52\.4"):
+        await package_folder(store, folder)
+    (folder / "large.bin").unlink()
+    _, package = await package_folder(store, folder)
+    with pytest.raises(CodeTooLarge):
+        await package_folder(store, folder, taken_bytes=archives.UNZIPPED_BYTES)
+
+    assert [path.stem for path in (tmp_path / "store").glob("packages/*")] == [package.digest]
+    assert len([*(tmp_path / "store").glob("zips/*")]) == 1
+
+
+async def test_what_no_archive_may_hold_is_not_published(
+    store: CodeStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "ENTRIES", 4)
+    await package_folder(store, folder)
+    (folder / "one_more.py").touch()
+    with pytest.raises(InvalidParameter, match="more than 4 files"):
+        await package_folder(store, folder)
+    (folder / "one_more.py").rename(folder / "a\\b")
+    monkeypatch.undo()
+    with pytest.raises(InvalidParameter, match="backslash"):
+        await package_folder(store, folder)
+
+
+async def test_what_cannot_be_read_is_said(store: CodeStore, tmp_path: Path) -> None:
+    with pytest.raises(FunctionNotReady, match="gone"):
+        await package_folder(store, tmp_path / "gone")
+
+
 # --- verification ----------------------------------------------------------------------------------------
 
 
@@ -216,8 +360,6 @@ async def test_a_damaged_blob_is_mended_for_every_tree_that_has_it(
 
 
 async def test_a_whole_tree_is_made_again(store: CodeStore, folder: Path, tmp_path: Path) -> None:
-    import shutil
-
     code = await take(store, folder, "node_modules")
     await store.package(NAME, code)
     for place in (code.folder, code.folder.parent / "files"):

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import RequestError
-from workbench.functions.code import CodeStore, IgnoredPaths
+from workbench.functions.code import CodeStore
 from workbench.functions.packages import Packages
+from workbench.functions.sources import IgnoredPaths
 from workbench.functions.trees import Listing, Trees, merge, parents
 from workbench.model.names import FunctionName
 
