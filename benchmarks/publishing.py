@@ -7,6 +7,7 @@ folder. Processor time too, because wall clock says as much about who else is th
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import subprocess
@@ -44,6 +45,7 @@ def publish() -> list[Figure]:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / "function"
             write_sources(folder, FUNCTION_BYTES, seed=number)
+            os.sync()  # who waits for the disk would wait for the folder to get there as well
             store = CodeStore(Path(temporary) / "store")
             wall, used = time.perf_counter(), time.process_time()
             asyncio.run(_publish(store, folder))
