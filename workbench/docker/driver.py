@@ -12,7 +12,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ from workbench.docker.channel_socket import listening
 from workbench.docker.client import EngineClient
 from workbench.docker.container import DockerContainer
 from workbench.docker.creation import INIT_CPUS, creation
-from workbench.docker.locked_folder import locked_folder
 from workbench.docker.namespaces import Holding, Joined, Namespaces
 from workbench.docker.network import ensure_network
 from workbench.docker.nobody import nobody
 from workbench.docker.room import own_files
 from workbench.docker.sweep import find_strays, remove_orphans
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
+from workbench.locked_folder import LockedFolder
 from workbench.model.container import ContainerSpec, RuntimeStart, place_api
 from workbench.model.names import EnvironmentId
 from workbench.model.settings import Timeouts
@@ -98,7 +98,10 @@ class DockerDriver:
         await ensure_network(self.client)
         if self.passes:
             _raise_descriptor_limit()
-        with locked_folder(self.channels), locked_folder(self.cells):
+        with (
+            closing(LockedFolder.claim(self.channels)),
+            closing(LockedFolder.claim(self.cells)),
+        ):
             async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
                 self._background = tasks
                 if self._ahead is not None:

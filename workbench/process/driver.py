@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Protocol
 
 from workbench.clock import Clock
 from workbench.errors import ContainerLost, ContainerRefused
+from workbench.locked_folder import LockedFolder
 from workbench.model.container import ContainerSpec, Mount, RuntimeExit, RuntimeStart, place_api
 from workbench.model.layer import LAYERS_ROOT
 from workbench.model.settings import Timeouts
@@ -29,7 +31,7 @@ from workbench.process.figures import Meter
 from workbench.process.launcher import FRAMED_FD
 from workbench.process.program import Program
 from workbench.process.running import RunningRuntime
-from workbench.process.sweep import InstanceFolder, kill_marked
+from workbench.process.stragglers import kill_marked
 from workbench.process.variables import DEPENDENCIES, LAYERS, local_variables
 from workbench.runtime_streams.turns import TURNS, after_turns
 
@@ -228,19 +230,20 @@ class ProcessDriver:
         self.clock = clock
         self._state = state
         self._timeouts = timeouts
-        self._instance: InstanceFolder | None = None
+        self._instance: LockedFolder | None = None
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[ProcessDriver]:
         """Ready to create while the context is open. What a workbench that was killed left behind
         is swept up first.
         """
-        self._instance = await asyncio.to_thread(InstanceFolder.claim, self._state)
+        own = self._state / uuid.uuid4().hex[:8]
+        self._instance = await asyncio.to_thread(LockedFolder.claim, own, end=kill_marked)
         try:
             yield self
         finally:
             instance, self._instance = self._instance, None
-            await asyncio.to_thread(instance.release)
+            await asyncio.to_thread(instance.close)
 
     async def create(
         self, spec: ContainerSpec, listener: ContainerListener, connections: ConnectionFactory
