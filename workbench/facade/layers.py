@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.errors import LayerVersionNotFound
 from workbench.functions.layer_publishing import LayerPublishing
 from workbench.model.layer import LayerVersionId
-from workbench.model.layer_version import LayerVersion, layer_name
+from workbench.model.layer_version import NO_CLAIMS, LayerClaims, LayerVersion, layer_name
 from workbench.model.settings import Settings
 from workbench.store.releases.layer_store import LayerStore
 
@@ -23,25 +22,9 @@ class Layers:
         self._publishing = publishing
         self._settings = settings
 
-    async def publish(
-        self,
-        name: str,
-        path: Path,
-        *,
-        description: str = "",
-        runtimes: Sequence[str] = (),
-        architectures: Sequence[str] = (),
-        license_info: str = "",
-    ) -> LayerVersion:
+    async def publish(self, name: str, path: Path, claims: LayerClaims = NO_CLAIMS) -> LayerVersion:
         """A folder or a zip as the next version of a layer. See `LayerPublishing.publish`."""
-        return await self._publishing.publish(
-            name,
-            path,
-            description=description,
-            runtimes=runtimes,
-            architectures=architectures,
-            license_info=license_info,
-        )
+        return await self._publishing.publish(name, path, claims)
 
     async def newest(self) -> tuple[LayerVersion, ...]:
         """The newest version of every layer, by name."""

@@ -6,15 +6,13 @@ Invariant: what a version is made of is on the disk for good before its row says
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from workbench.clock import Clock
 from workbench.errors import InvalidParameter
 from workbench.functions.code import CodeStore
 from workbench.functions.layers import layer_ignored
-from workbench.model.layer_version import LayerVersion, check_claims, layer_name
+from workbench.model.layer_version import NO_CLAIMS, LayerClaims, LayerVersion, layer_name
 from workbench.model.release import CodePackage
 from workbench.store.releases.layer_store import LayerStore
 
@@ -27,40 +25,26 @@ class LayerPublishing:
         self._store = store
         self._clock = clock
 
-    async def publish(
-        self,
-        name: str,
-        path: Path,
-        *,
-        description: str = "",
-        runtimes: Sequence[str] = (),
-        architectures: Sequence[str] = (),
-        license_info: str = "",
-    ) -> LayerVersion:
+    async def publish(self, name: str, path: Path, claims: LayerClaims = NO_CLAIMS) -> LayerVersion:
         """The folder or zip at `path` as the next version of a layer, also when nothing has changed.
 
-        runtimes, architectures: those it is for, at most 15. Raises `ConstraintViolated`,
-        `InvalidParameter`, `CodeTooLarge`, `InvalidArchive`, `FunctionNotReady` when files cannot be
-        read or written, `StoreError`.
+        Raises `ConstraintViolated`, `InvalidParameter`, `CodeTooLarge`, `InvalidArchive`,
+        `FunctionNotReady` when files cannot be read or written, `StoreError`.
         """
         layer_name(name)
-        check_claims(
-            description=description,
-            runtimes=runtimes,
-            architectures=architectures,
-            license_info=license_info,
-        )
+        claims.check()
+        package = await self._package(name, path)
         draft = LayerVersion(
             name=name,
             number=0,
-            description=description,
+            description=claims.description,
             created_at=self._clock.now(),
-            package=await self._package(name, path),
-            runtimes=tuple(dict.fromkeys(runtimes)),
-            architectures=tuple(dict.fromkeys(architectures)),
-            license=license_info,
+            package=package,
+            runtimes=tuple(dict.fromkeys(claims.runtimes)),
+            architectures=tuple(dict.fromkeys(claims.architectures)),
+            license=claims.license,
         )
-        return await self._store.publish(replace(draft, created_at=self._clock.now()))
+        return await self._store.publish(draft)
 
     async def _package(self, name: str, path: Path) -> CodePackage:
         subject = f"layer {name}"

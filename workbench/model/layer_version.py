@@ -58,6 +58,44 @@ class LayerVersion:
         return f"Layer {self.id} says that it is for {', and for '.join(others)}."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerClaims:
+    """What a publisher says of a layer version."""
+
+    description: str = ""
+    runtimes: Sequence[str] = ()
+    """Those that it is for, at most 15; empty: nothing is said."""
+    architectures: Sequence[str] = ()
+    """Likewise, of `Architecture`."""
+    license: str = ""
+
+    def check(self) -> None:
+        """Raises `InvalidParameter` for what Lambda refuses."""
+        if len(self.description) > _LONGEST_DESCRIPTION:
+            raise _too_long("description", self.description, _LONGEST_DESCRIPTION)
+        if len(self.license) > _LONGEST_LICENSE:
+            raise _too_long("licenseInfo", self.license, _LONGEST_LICENSE)
+        if len(self.runtimes) > _MOST_RUNTIMES:
+            raise InvalidParameter(
+                f"A layer may name {_MOST_RUNTIMES} runtimes; this one names {len(self.runtimes)}.",
+                parameter="compatibleRuntimes",
+            )
+        for runtime in self.runtimes:
+            if not _RUNTIME.fullmatch(runtime):
+                raise InvalidParameter(
+                    f"{runtime!r} is not the name of a runtime.", parameter="compatibleRuntimes"
+                )
+        for architecture in self.architectures:
+            if architecture not in tuple(Architecture):
+                raise InvalidParameter(
+                    f"{architecture!r} is no architecture: use {' or '.join(Architecture)}.",
+                    parameter="compatibleArchitectures",
+                )
+
+
+NO_CLAIMS = LayerClaims()
+
+
 def layer_name(text: str) -> str:
     """Check the name of a layer. Raises `ConstraintViolated`."""
     if not _NAME.fullmatch(text):
@@ -67,32 +105,6 @@ def layer_name(text: str) -> str:
             constraint="Member must satisfy regular expression pattern: ([a-zA-Z0-9-_]{1,140})",
         )
     return text
-
-
-def check_claims(
-    *, description: str, runtimes: Sequence[str], architectures: Sequence[str], license_info: str
-) -> None:
-    """Check what is said of a layer version. Raises `InvalidParameter`."""
-    if len(description) > _LONGEST_DESCRIPTION:
-        raise _too_long("description", description, _LONGEST_DESCRIPTION)
-    if len(license_info) > _LONGEST_LICENSE:
-        raise _too_long("licenseInfo", license_info, _LONGEST_LICENSE)
-    if len(runtimes) > _MOST_RUNTIMES:
-        raise InvalidParameter(
-            f"A layer may name {_MOST_RUNTIMES} runtimes; this one names {len(runtimes)}.",
-            parameter="compatibleRuntimes",
-        )
-    for runtime in runtimes:
-        if not _RUNTIME.fullmatch(runtime):
-            raise InvalidParameter(
-                f"{runtime!r} is not the name of a runtime.", parameter="compatibleRuntimes"
-            )
-    for architecture in architectures:
-        if architecture not in tuple(Architecture):
-            raise InvalidParameter(
-                f"{architecture!r} is no architecture: use {' or '.join(Architecture)}.",
-                parameter="compatibleArchitectures",
-            )
 
 
 def _too_long(parameter: str, text: str, longest: int) -> InvalidParameter:

@@ -28,6 +28,7 @@ from workbench.errors import (
 )
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
+from workbench.model.layer_version import LayerClaims
 from workbench.model.names import FunctionName
 from workbench.model.settings import EngineKind
 from workbench.model.telemetry import CodeReloaded, ReloadRejected
@@ -356,7 +357,9 @@ async def test_a_published_layer_never_changes_and_numbers_are_never_reused(
     layers, label = live.workbench.layers, own.name
     layer = put(own / "common/python/shared.py", "NAME = 'one'")
     first = await layers.publish(
-        label, own / "common", description="first", runtimes=[RUNTIME], license_info="MIT"
+        label,
+        own / "common",
+        LayerClaims(description="first", runtimes=[RUNTIME], license="MIT"),
     )
     same = await layers.publish(label, own / "common")
     layer.write_text("NAME = 'three'")
@@ -426,7 +429,7 @@ async def test_layers_of_elsewhere_are_not_here(live: Live, own: Path, arn: str)
         ("a b", {}),
         ("x" * 141, {}),
         ("x", {"description": "x" * 257}),
-        ("x", {"license_info": "x" * 513}),
+        ("x", {"license": "x" * 513}),
         ("x", {"runtimes": [f"python3.{n}" for n in range(16)]}),
         ("x", {"runtimes": ["Python 3"]}),
         ("x", {"architectures": ["mips"]}),
@@ -438,7 +441,7 @@ async def test_what_lambda_refuses_of_a_layer_is_refused(
     put(own / "common/python/shared.py", "")
 
     with pytest.raises((ConstraintViolated, InvalidParameter)):
-        await live.workbench.layers.publish(name, own / "common", **more)
+        await live.workbench.layers.publish(name, own / "common", LayerClaims(**more))
 
 
 async def test_nothing_is_no_layer(live: Live, own: Path) -> None:

@@ -13,7 +13,7 @@ from workbench.cli.render import Column, Row, local_time, print_table, size
 from workbench.errors import InvalidParameter
 from workbench.facade.workbench import Workbench
 from workbench.model.layer import LayerVersionId, layer_version_id
-from workbench.model.layer_version import LayerVersion
+from workbench.model.layer_version import LayerClaims, LayerVersion
 
 _COLUMNS = (
     Column(title="layer"),
@@ -49,10 +49,12 @@ async def _publish(workbench: Workbench, arguments: Namespace, output: Output) -
     version = await workbench.layers.publish(
         arguments.layer,
         Path.cwd() / arguments.content,
-        description=arguments.description or "",
-        runtimes=arguments.compatible_runtime,
-        architectures=arguments.compatible_architecture,
-        license_info=arguments.license or "",
+        LayerClaims(
+            description=arguments.description or "",
+            runtimes=arguments.compatible_runtime,
+            architectures=arguments.compatible_architecture,
+            license=arguments.license or "",
+        ),
     )
     if output.json:
         output.object(_value(workbench, version))
