@@ -102,7 +102,7 @@ class DockerContainer:
         if self._removed:
             return
         self._removed = True
-        await self._driver.calm()
+        await self._driver.part(self.container_id, joined=self._holder is not None)
         self.channel.end()
         await self._driver.remove(self.container_id, self._folders)
         if self._holder is not None:

@@ -24,6 +24,7 @@ from workbench.docker.channel_socket import listening
 from workbench.docker.client import EngineClient
 from workbench.docker.container import DockerContainer
 from workbench.docker.creation import INIT_CPUS, creation
+from workbench.docker.leaving import Leaving
 from workbench.docker.namespaces import Holding, Joined, Namespaces
 from workbench.docker.network import ensure_network
 from workbench.docker.nobody import nobody
@@ -91,6 +92,7 @@ class DockerDriver:
         self.passes = sys.platform == "linux"
         """Containers run on this kernel, so that their supervisors can pass descriptors to us."""
         self.namespaces: Namespaces | None = None
+        self._leaving = Leaving(client)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DockerDriver]:
@@ -168,7 +170,15 @@ class DockerDriver:
         await cell.make()
         return cell
 
-    async def calm(self) -> None:
+    async def part(self, container_id: str, *, joined: bool) -> None:
+        """Before a container ends: wait for a calm moment, and take it off the network, unless it has
+        `joined` another one's.
+        """
+        await self._wait_calm()
+        if not joined:
+            await self._leaving.leave(container_id)
+
+    async def _wait_calm(self) -> None:
         """Until nobody waits for a container, but not for long: the engine takes as much time for
         removing one as for starting one, and after a save both are wanted at once.
         """

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.docker.client import EngineClient
+from workbench.docker.leaving import Leaving
 from workbench.errors import DriverError
 from workbench.values import dataclass
 
@@ -72,19 +73,22 @@ async def sweep(client: EngineClient, *, host: str, lock_is_held: Callable[[Path
 
 async def remove_orphans(client: EngineClient, orphans: tuple[Orphan, ...]) -> int:
     """Remove them, a few at a time; how many went."""
-    places = asyncio.Semaphore(PARALLEL)
+    places, leaving = asyncio.Semaphore(PARALLEL), Leaving(client)
+
+    async def remove(orphan: Orphan) -> bool:
+        async with places:
+            await leaving.leave(orphan.container_id)
+            try:
+                await client.call(
+                    client.api.remove_container, orphan.container_id, force=True, v=True
+                )
+            except DriverError:
+                return False
+            return True
+
     async with asyncio.TaskGroup() as tasks:
-        removals = [tasks.create_task(_remove(client, orphan, places)) for orphan in orphans]
+        removals = [tasks.create_task(remove(orphan)) for orphan in orphans]
     return sum(removal.result() for removal in removals)
-
-
-async def _remove(client: EngineClient, orphan: Orphan, places: asyncio.Semaphore) -> bool:
-    async with places:
-        try:
-            await client.call(client.api.remove_container, orphan.container_id, force=True, v=True)
-        except DriverError:
-            return False
-        return True
 
 
 def _without_owner(
