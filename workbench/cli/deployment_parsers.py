@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.cli.parsers import Commands
+    from workbench.cli.command_list import Commands
 
 
 def add_deployment_commands(commands: Commands) -> None:

@@ -6,6 +6,7 @@ Invariant: no traceback ever reaches a person.
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,7 +40,8 @@ class Command(Protocol):
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line `words`, the process's own by default; the exit code."""
-    parser = make_parser()
+    words = sys.argv[1:] if words is None else words
+    parser = make_parser(words)
     arguments = parser.parse_args(words)
     if arguments.module is None:
         if not on_terminal():

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.cli.command_list import Commands, add_common, command_of, examples_text
 from workbench.cli.deployment_parsers import add_deployment_commands
 from workbench.cli.release_parsers import add_release_commands, add_version_replay
-
-ENGINES = ("docker", "process", "auto")
 
 _Parser = argparse.ArgumentParser
 
@@ -34,39 +33,16 @@ class _Version(argparse.Action):
         parser.exit(message=f"{parser.prog} {version('workbench')}\n")
 
 
-class Commands:
-    """Adds commands that all look alike."""
+def make_parser(words: Sequence[str] | None = None) -> _Parser:
+    """The parser of everything. `arguments.module` names the module in `commands/` to run.
 
-    def __init__(self, parser: _Parser) -> None:
-        self._commands = parser.add_subparsers(
-            dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
-        )
-
-    def add(
-        self, name: str, summary: str, *, examples: Sequence[str], aliases: Sequence[str] = ()
-    ) -> _Parser:
-        """A command. `examples` are whole lines without the program's name."""
-        parser = self._commands.add_parser(
-            name,
-            aliases=list(aliases),
-            help=_lower(summary),
-            description=summary,
-            epilog=_examples(examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        add_common(parser, default=argparse.SUPPRESS)
-        parser.set_defaults(module=name)
-        return parser
-
-
-def make_parser() -> _Parser:
-    """The parser of everything. `arguments.module` names the module in `commands/` to run."""
+    words: what it will be given; it then knows the command in them and no other, where there is one.
+    """
     parser = _Parser(
         prog="workbench",
         description="A terminal workbench for AWS-Lambda-style functions. "
         "Without a command it opens the terminal UI on the project in this folder.",
-        epilog=_examples(
+        epilog=examples_text(
             ("start sample_functions", "invoke hello -e world", "replay --junit report.xml")
         )
         + "\n\nexit codes: 0 success, 1 the function failed, 2 the request was wrong, "
@@ -77,41 +53,19 @@ def make_parser() -> _Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     add_common(parser, default=None)
     parser.set_defaults(module=None)
-    commands = Commands(parser)
+    commands = Commands(parser, only=None if words is None else command_of(words))
+    _add_all(commands)
+    if not commands.known:  # a mistake, or a cry for help: say all that there is
+        return make_parser()
+    return parser
+
+
+def _add_all(commands: Commands) -> None:
     for add in (_run_commands, _look_commands, _hand_commands, _make_commands):
         add(commands)
     add_release_commands(commands)
     add_deployment_commands(commands)
     _care_commands(commands)
-    return parser
-
-
-def add_common(parser: _Parser, *, default: Any) -> None:
-    """The options that are taken everywhere, before and after the command."""
-    common = parser.add_argument_group("everywhere")
-    common.add_argument(
-        "--project",
-        metavar="DIR",
-        type=Path,
-        default=default,
-        help="the project's folder (default: the current one)",
-    )
-    common.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default=default,
-        help="what runs functions: docker; process, local processes without isolation; "
-        "auto, docker where it answers (default: workbench.toml's, else auto)",
-    )
-    common.add_argument(
-        "--env",
-        metavar="NAME",
-        default=default,
-        help="which NAME.env files variables come from (default: workbench.toml's, else dev)",
-    )
-    common.add_argument(
-        "--json", action="store_true", default=default, help="JSON on stdout, for programs"
-    )
 
 
 def _run_commands(commands: Commands) -> None:
@@ -388,14 +342,3 @@ def _port(text: str) -> int:
 # argparse names the type in its message
 _positive.__name__ = _port.__name__ = "number"
 _sizes.__name__ = "list of numbers"
-
-
-def _examples(lines: Sequence[str]) -> str:
-    return "examples:\n" + "\n".join(f"  workbench {line}" for line in lines)
-
-
-def _lower(summary: str) -> str:
-    """As the list of commands shows it: without its second half."""
-    for end in (". ", ": ", "; "):
-        summary = summary.partition(end)[0]
-    return summary[0].lower() + summary[1:].removesuffix(".")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.cli.parsers import Commands
+    from workbench.cli.command_list import Commands
 
 _FUNCTION = "a function's name"
 _LAYER_VERBS = ("publish", "ls", "show", "rm")

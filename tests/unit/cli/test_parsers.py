@@ -84,7 +84,7 @@ def test_every_example_in_the_help_is_accepted(name: str) -> None:
     assert lines
     for line in lines:
         words = shlex.split(line.partition(" < ")[0])
-        assert make_parser().parse_args(words).module == name
+        assert make_parser(words).parse_args(words).module == name
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -114,28 +114,28 @@ def test_without_options_nothing_is_overridden() -> None:
     assert (arguments.project, arguments.engine, arguments.env, arguments.json) == (None,) * 4
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["fly"],
-        ["invoke"],
-        ["invoke", "f", "--event", "a", "--payload", "{}"],
-        ["invoke", "f", "--pay", "{}"],
-        ["--engine", "podman", "ls"],
-        ["init", "hello"],
-        ["serve", "--port", "70000"],
-        ["serve", "--port", "http"],
-        ["replay", "--jobs", "0"],
-        ["logs", "-n", "-1"],
-        ["logs", "-f", "--request", "3f2a1b7c"],
-        ["events", "f", "--show", "a", "--rm", "b"],
-        ["alias", "move", "f:live"],
-        ["alias", "update", "f:live", "--weight", "8"],
-        ["alias", "update", "f:live", "--weight", "8=much"],
-        ["alias", "update", "f:live", "--weight", "8=0.1", "--no-weight"],
-        ["versions", "f", "--show", "1", "--rm", "2"],
-    ],
-)
+WRONG = [
+    ["fly"],
+    ["invoke"],
+    ["invoke", "f", "--event", "a", "--payload", "{}"],
+    ["invoke", "f", "--pay", "{}"],
+    ["--engine", "podman", "ls"],
+    ["init", "hello"],
+    ["serve", "--port", "70000"],
+    ["serve", "--port", "http"],
+    ["replay", "--jobs", "0"],
+    ["logs", "-n", "-1"],
+    ["logs", "-f", "--request", "3f2a1b7c"],
+    ["events", "f", "--show", "a", "--rm", "b"],
+    ["alias", "move", "f:live"],
+    ["alias", "update", "f:live", "--weight", "8"],
+    ["alias", "update", "f:live", "--weight", "8=much"],
+    ["alias", "update", "f:live", "--weight", "8=0.1", "--no-weight"],
+    ["versions", "f", "--show", "1", "--rm", "2"],
+]
+
+
+@pytest.mark.parametrize("words", WRONG)
 def test_a_wrong_command_line_ends_with_2_and_says_why(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +146,48 @@ def test_a_wrong_command_line_ends_with_2_and_says_why(
     said = capsys.readouterr()
     assert said.out == ""
     assert "error:" in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *WRONG,
+        *([name, "--help"] for name in sorted(COMMANDS)),
+        ["--help"],
+        ["--help", "ls"],
+        ["runs", "--help"],
+        ["--project", "ls", "start", "--bogus"],
+        ["--bogus", "ls"],
+        ["--project"],
+        ["--", "ls"],
+    ],
+)
+def test_filling_in_only_the_command_asked_for_changes_no_answer(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = []
+    for parser in (make_parser(), make_parser(words)):
+        try:
+            answer: object = parser.parse_args(words)
+        except SystemExit as ended:
+            answer = ended.code
+        answers.append((answer, capsys.readouterr()))
+
+    assert answers[0] == answers[1]
+
+
+def test_without_words_nothing_is_chosen() -> None:
+    assert make_parser([]).parse_args([]) == make_parser().parse_args([])
+
+
+def test_only_the_command_asked_for_is_filled_in() -> None:
+    found = next(
+        a
+        for a in make_parser(["--env", "x", "ls"])._actions
+        if isinstance(a, argparse._SubParsersAction)
+    )
+
+    assert set(found.choices) == {"ls"}
 
 
 _SLOW = ("asyncio", "textual", "rich", "docker", "aiohttp", "uvloop", "sqlite3", "watchdog")
