@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from workbench.assembly.checkup import examine, mend, provide_engine
@@ -67,7 +67,8 @@ async def open_workbench(
     """The workbench of the project at `root`, while the context is open.
 
     kind: what other workbenches see this one as (`InstanceKind`). hold_engine: the container engine
-    is not opened before `environments.begin()`.
+    is not opened before `environments.begin()`, and files are not watched; what has changed by then
+    is looked for.
     Leaving waits: for invocations in progress at most `Timeouts.drain_s`, then until containers are
     gone and the history is written. Raises `InvalidParameter` when there is no such folder.
     """
@@ -100,9 +101,8 @@ async def open_workbench(
                 hook_reports=desk,
                 stays=InstanceKind(kind) is not InstanceKind.CLI,
             )
-            async with _running(
-                site, _rooms(site, reader, releases, desk, held=hold_engine)
-            ) as workbench:
+            rooms = _rooms(site, reader, releases, desk, held=hold_engine)
+            async with _running(site, rooms, held=hold_engine) as workbench:
                 yield workbench
 
 
@@ -229,7 +229,23 @@ async def _deploy(site: Site, workbench: Workbench) -> None:
 
 
 @asynccontextmanager
-async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
+async def _watched(site: Site, rooms: _Rooms) -> AsyncIterator[None]:
+    """What changes is taken up while the context is open."""
+    async with watch(site.root, rooms.reload.noticed, site.bus) as watched:
+        rooms.reload.follow(watched)
+        yield
+
+
+async def _watch_later(site: Site, rooms: _Rooms) -> None:
+    """When nothing is held back any more; what has changed since it was read is looked for."""
+    await rooms.keeper.begun()
+    async with _watched(site, rooms):
+        rooms.reload.noticed(site.root)
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def _running(site: Site, rooms: _Rooms, *, held: bool) -> AsyncIterator[Workbench]:
     """With all tasks alive. What a front end raises leaves as it is, not as a group."""
     failure: Exception | None = None
     async with asyncio.TaskGroup() as outer:
@@ -256,9 +272,11 @@ async def _running(site: Site, rooms: _Rooms) -> AsyncIterator[Workbench]:
                     tasks.append(
                         inner.create_task(provisioner.run(), name="provisioned concurrency")
                     )
-                noticed = rooms.reload.noticed
-                async with rooms.reload.open(), watch(site.root, noticed, site.bus) as watched:
-                    rooms.reload.follow(watched)
+                async with rooms.reload.open(), AsyncExitStack() as watches:
+                    if held:
+                        tasks.append(inner.create_task(_watch_later(site, rooms), name="watching"))
+                    else:
+                        await watches.enter_async_context(_watched(site, rooms))
                     try:
                         yield rooms.workbench
                     except Exception as error:  # noqa: BLE001 - raised again below

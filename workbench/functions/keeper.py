@@ -94,6 +94,10 @@ class EngineKeeper:
         """Open it now, if that was held back."""
         self._begun.set()
 
+    async def begun(self) -> None:
+        """Wait until it is no longer held back."""
+        await self._begun.wait()
+
     def retry_now(self) -> None:
         """Do not wait for the next attempt."""
         self._hurry.set()

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from workbench.clock import Clock
 from workbench.errors import InvalidParameter, InvocationNotFound, StoreError
@@ -25,11 +25,13 @@ from workbench.model.invocation import InvocationRecord, LogEntry, RunSummary
 from workbench.model.names import FunctionName, Qualifier
 from workbench.model.settings import Retention
 from workbench.store import pruning, rows, traffic
-from workbench.store.commits import Commits, watch_commits
 from workbench.store.database import Database, Work
 from workbench.store.instances import live_instances
 from workbench.store.pruning import Pruned
 from workbench.store.times import to_us
+
+if TYPE_CHECKING:
+    from workbench.store.commits import Commits
 
 _T = TypeVar("_T")
 
@@ -122,6 +124,8 @@ class History:
 
     def changes(self) -> AbstractAsyncContextManager[Commits]:
         """Told when any workbench here has added to the history."""
+        from workbench.store.commits import watch_commits  # 10 ms that only who follows waits for
+
         return watch_commits(self._database.path)
 
     # --- environments -----------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -39,6 +38,7 @@ from workbench.tui.terminal import Terminal, read_terminal
 from workbench.tui.views.functions import FunctionsView
 from workbench.tui.views.home_screen import HomeScreen
 from workbench.tui.widgets.bindings import app_bindings
+from workbench.tui.widgets.box import Row
 from workbench.tui.widgets.footer import KeyFooter
 from workbench.tui.widgets.hint import Hint
 from workbench.tui.widgets.line import Line
@@ -104,7 +104,7 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         yield Line(id="top")
         yield KeyFooter(id="footer")
         yield Line(id="status")
-        with Horizontal(id="middle"):
+        with Row(id="middle"):
             yield FunctionsView(self.desk, id="home")
         yield Hint(id="tiny")
 
@@ -122,10 +122,7 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         self.theme_changed_signal.subscribe(self, lambda _: self.repaint())
         self._ticker = self.set_interval(_TICK_S, self._tick, pause=True)
         self.work(self._listen, group="feed")
-        self.work(self.history.latest, group="latest")
         self.show()
-        if self.desk.selected is not None:
-            self.work(partial(self.select, self.desk.selected), group="select", alone=True)
         self.home.go(Pane.FUNCTIONS if self.desk.functions else Pane.EVENT)
         if not session.welcomed:
             self.flash("^r runs   ^p does anything   f1 helps")
@@ -133,9 +130,15 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        """After the first paint, which would wait for an engine's client and for what shows runs."""
+        """After the first paint, which would wait for what reads, for what shows events and runs, and for
+        an engine's client.
+        """
         if self._painted is not None:
             self._painted()
+        self.work(self.history.latest, group="latest")
+        if self.desk.selected is not None:
+            self.work(partial(self.select, self.desk.selected), group="select", alone=True)
+        self.home.event.complete()
         self.home.result.complete()
         self.desk.workbench.environments.begin()
         self.work(self._make_images, group="images")
@@ -173,7 +176,7 @@ class WorkbenchApp(AskingApp, DressedApp, LendingApp, WorkingApp, inherit_bindin
         self._beat()
 
     def repaint(self) -> None:
-        self.home.event.editor.repaint()
+        self.home.event.repaint()
         self.show()
         super().repaint()
 

@@ -43,7 +43,7 @@ class Looking:
     def type(self) -> None:
         """Into the event's text."""
         home = self._front.home
-        if home.event.editor.display:
+        if home.event.editable:
             home.type()
         else:
             self._front.flash("It is too large to type in: f4 opens it in your editor.")

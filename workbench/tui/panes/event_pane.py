@@ -1,4 +1,7 @@
-"""The event that a run sends, and the person edits."""
+"""The event that a run sends, and the person edits.
+
+The editor is imported and mounted with the first event, or right after the first paint.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import TextArea
 
 from workbench.model.names import FunctionName
 from workbench.tui import wording
@@ -16,11 +18,13 @@ from workbench.tui.desk import Desk
 from workbench.tui.drafts import Draft, Flaw, flaw_of
 from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, cut, facts_that_fit
-from workbench.tui.widgets.editor import Editor
 from workbench.tui.widgets.pane import Pane
 from workbench.tui.widgets.tab_row import Label, TabRow
 
 if TYPE_CHECKING:
+    from textual.widgets import TextArea
+
+    from workbench.tui.widgets.editor import Editor
     from workbench.tui.widgets.json_view import JsonView
 
 _CHECKED_AT_ONCE = 32 * 1024
@@ -53,16 +57,31 @@ class EventPane(Pane, can_focus=True):
         """What the editor made of the saved text."""
         self._loading = False
         self._checker: Timer | None = None
+        self._editor: Editor | None = None
         self._big: JsonView | None = None
         self.flaw: Flaw | None = None
 
     def compose(self) -> ComposeResult:
         yield TabRow(id="event-tabs")
-        yield Editor(id="editor")
 
     @property
     def editor(self) -> Editor:
-        return self.query_one(Editor)
+        """Mounted when it is first asked for."""
+        if self._editor is None:
+            from workbench.tui.widgets.editor import Editor
+
+            self._editor = Editor(id="editor")
+            self.mount(self._editor)
+        return self._editor
+
+    def complete(self) -> None:
+        """Have the editor there."""
+        _ = self.editor
+
+    @property
+    def editable(self) -> bool:
+        """The text is in sight, in the editor."""
+        return self._editor is not None and self._editor.display
 
     @property
     def big(self) -> JsonView:
@@ -79,12 +98,12 @@ class EventPane(Pane, can_focus=True):
         return self.query_one(TabRow)
 
     @property
-    def scroller(self) -> Widget:
-        return self.editor if self.editor.display or self._big is None else self._big
+    def scroller(self) -> Widget | None:
+        return self._editor if self.editable or self._big is None else self._big
 
     @property
     def typing(self) -> bool:
-        return self.editor.has_focus
+        return self._editor is not None and self._editor.has_focus
 
     @property
     def draft(self) -> Draft | None:
@@ -113,11 +132,13 @@ class EventPane(Pane, can_focus=True):
 
     def _load(self, draft: Draft | None) -> None:
         shown = "" if draft is None else draft.shown
-        self.editor.display = shown is not None
+        if draft is not None or self._editor is not None:
+            self.editor.display = shown is not None
         if self._big is not None:
             self._big.display = shown is None
         if draft is None:
-            self._fill("", read_only=True)
+            if self._editor is not None:
+                self._fill("", read_only=True)
         elif shown is None:
             self.big.load(draft.payload)
             self.flaw = flaw_of(draft.payload)
@@ -150,10 +171,15 @@ class EventPane(Pane, can_focus=True):
             labels.append(Label(current or "", wording.one_line(current or "new"), mark))
         self.tabs.show(labels, current or "")
 
+    def repaint(self) -> None:
+        """The theme is another."""
+        if self._editor is not None:
+            self._editor.repaint()
+
     def frame(self) -> None:
         """Say in the frame how it stands."""
         draft, drawn, glyphs = self.draft, ink(self), signs(self)
-        if draft is None:
+        if draft is None or self._loaded is None:  # or it is being read
             self.describe([("Event", drawn.text)])
             return
         title: list[Piece] = [
@@ -165,7 +191,7 @@ class EventPane(Pane, can_focus=True):
             title.append((f" {glyphs.unsaved}", drawn.accent))
         row, column = self.editor.cursor_location
         place: list[Piece] = []
-        if self.editor.display:
+        if self.editable:
             place = [(f"{row + 1}:{column + 1}", drawn.accent if self.typing else drawn.dim)]
         note = [("^s saves it", drawn.dim)] if draft.event is None else []
         self.describe(title, facts=place, note=note, cost=self._cost(draft))
@@ -177,7 +203,7 @@ class EventPane(Pane, can_focus=True):
         parts: list[str | Piece]
         if self.flaw is not None:
             return [(cut(f"not JSON: {self.flaw}", room, signs(self).cut), drawn.error)]
-        if not self.editor.display:
+        if not self.editable:
             parts = [("too large to type in", drawn.warn), "f4 edits it", size]
         else:
             lines = wording.counted(self.editor.document.line_count, "line")
@@ -209,7 +235,7 @@ class EventPane(Pane, can_focus=True):
     def _keep(self) -> None:
         name, draft = self._desk.selected, self.draft
         loaded = self._loaded
-        if name is None or draft is None or loaded is None or not self.editor.display:
+        if name is None or draft is None or loaded is None or not self.editable:
             return
         if loaded[:2] != (name, draft.event):
             return  # another function's event is on its way

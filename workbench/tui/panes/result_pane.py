@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -25,6 +24,7 @@ from workbench.tui.ink import ink, signs
 from workbench.tui.paint import Piece, cut, facts, facts_that_fit, whole
 from workbench.tui.situation import Tab
 from workbench.tui.status_code import status_code
+from workbench.tui.widgets.box import Column, Row
 from workbench.tui.widgets.hint import Hint
 from workbench.tui.widgets.pane import Pane
 from workbench.tui.widgets.tab_row import Label, TabRow
@@ -39,7 +39,7 @@ class Divider(Widget):
     """Between the answer and the log, where both are in sight."""
 
     DEFAULT_CSS = """
-    ResultPane Horizontal > Divider { width: 1; }
+    ResultPane Row > Divider { width: 1; }
     """
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - it is the same all the way down
@@ -51,11 +51,11 @@ class ResultPane(Pane):
 
     DEFAULT_CSS = """
     ResultPane {
-        & > Vertical { margin: 1; height: 1fr; }
+        & > Column { margin: 1; height: 1fr; }
         & TabRow { height: 2; }
         &.-short TabRow { height: 1; }
-        & Horizontal { height: 1fr; }
-        & Horizontal > * { width: 1fr; }
+        & Row { height: 1fr; }
+        & Row > * { width: 1fr; }
     }
     """
 
@@ -72,9 +72,9 @@ class ResultPane(Pane):
         self._turn = 0
 
     def compose(self) -> ComposeResult:
-        with Vertical():
+        with Column():
             yield TabRow(id="result-tabs")
-            with Horizontal():
+            with Row():
                 yield Hint(id="result-hint")
 
     def complete(self) -> tuple[JsonView, ReportView, LogView]:
@@ -88,7 +88,7 @@ class ResultPane(Pane):
             divider, logs = Divider(), LogView(id="logs")
             self._bodies = (response, report, logs)
             logs.zone = self._desk.zone
-            self.query_one(Horizontal).mount(response, report, divider, logs)
+            self.query_one(Row).mount(response, report, divider, logs)
             self._place_bodies(self._desk.shown())
         return self._bodies
 

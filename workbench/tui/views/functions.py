@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 
@@ -19,6 +18,7 @@ from workbench.tui.panes.run_bar import bar_parts
 from workbench.tui.panes.runs_pane import RunsPane
 from workbench.tui.room import CHROME_ROWS, LEGEND_CELLS, in_sight, list_rows, notice_rows, room_for
 from workbench.tui.situation import Pane, Situation, Tab
+from workbench.tui.widgets.box import Column, Row
 from workbench.tui.widgets.line import Line
 from workbench.tui.widgets.tab_row import TabRow
 from workbench.tui.widgets.virtual_list import VirtualList
@@ -34,6 +34,7 @@ _SHORT_PAYLOAD = 200
 class FunctionsView(Widget):
     """See the module."""
 
+    BLANK = True  # its panes cover it
     DEFAULT_CSS = """
     FunctionsView {
         layout: vertical;
@@ -69,11 +70,11 @@ class FunctionsView(Widget):
         self.result = ResultPane(desk, id="result")
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
+        with Row(id="body"):
+            with Column(id="left"):
                 yield self.functions
                 yield self.runs
-            with Vertical(id="right"):
+            with Column(id="right"):
                 yield self.event
                 yield self.bar
                 yield self.notice
