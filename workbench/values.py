@@ -2,7 +2,7 @@
 
 The standard one writes up to seven methods of every class as source text and compiles them, which for
 150 classes took a sixth of the time until the screen was there. Here a class has only its `__init__`
-written, and that when its first value is made; the other methods are the same for all and find the
+written, and that when it has had a few values; the other methods are the same for all and find the
 fields when they are called. What it makes is a standard dataclass otherwise: `replace`, `fields`,
 `asdict`, defaults, factories, `__post_init__`.
 """
@@ -18,6 +18,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 __all__ = ["dataclass"]
+
+_BY_HAND = 8
+"""So many values of a class are filled in by hand, before it pays to write its `__init__` (0.3 ms)."""
 
 T = TypeVar("T")
 
@@ -52,18 +55,62 @@ def _value(stated: type[T], *, kw_only: bool) -> type[T]:
 
 
 class _Unwritten:
-    """Stands for `__init__` until somebody asks for it, and gives its place to the real one. Most classes
-    have no value before the first paint.
+    """Stands for `__init__` until it pays to write the real one, and gives its place to that. Most
+    classes have no value before the first paint, and others a handful.
     """
 
     def __init__(self, made: Any, fields: tuple[Field[Any], ...]) -> None:
         self._made, self._fields = made, fields
+        self._slowly = _BY_HAND
+        self._puts: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
+        self._in_order: list[str] = []
 
     def __get__(self, value: object, kind: type[Any]) -> Any:
+        if value is None or not self._slowly:
+            return self._written().__get__(value, kind)
+        if self._slowly == _BY_HAND:
+            self._in_order = [field.name for field in self._fields if not field.kw_only]
+            self._puts = [
+                (
+                    each.name,
+                    getattr(self._made, each.name).__set__,
+                    each.default,
+                    each.default_factory,
+                )
+                for each in self._fields
+            ]
+        self._slowly -= 1
+        return partial(self._make, value)
+
+    def _make(self, value: Any, /, *ordered: Any, **named: Any) -> None:
+        if not self._filled(value, ordered, named):
+            self._written()(value, *ordered, **named)  # it says what is wrong
+        elif hasattr(value, "__post_init__"):
+            value.__post_init__()
+
+    def _filled(self, value: Any, ordered: tuple[Any, ...], named: dict[str, Any]) -> bool:
+        """Whether it could be made of this."""
+        given = dict(zip(self._in_order, ordered, strict=False)) | named
+        if len(given) < len(ordered) + len(named):
+            return False
+        used = 0
+        for name, put, default, factory in self._puts:
+            if name in given:
+                used += 1
+                put(value, given[name])
+            elif default is not MISSING:
+                put(value, default)
+            elif factory is not MISSING:
+                put(value, factory())
+            else:
+                return False
+        return used == len(given)
+
+    def _written(self) -> Any:
         written = _init_of(self._made, self._fields)
         written.__qualname__ = f"{self._made.__qualname__}.__init__"
         self._made.__init__ = written
-        return written.__get__(value, kind)
+        return written
 
 
 def _init_of(made: Any, fields: tuple[Field[Any], ...]) -> Callable[..., None]:

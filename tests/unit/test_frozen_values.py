@@ -23,6 +23,20 @@ class Ours:
     parts: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OursWritten:
+    """The same, and has had so many values that its `__init__` was written."""
+
+    name: str
+    size: int = 3
+    parts: list[str] = field(default_factory=list)
+
+
+for _ in range(20):
+    OursWritten(name="a")
+assert inspect.isfunction(vars(OursWritten)["__init__"])
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Standard:
     """Its twin."""
@@ -59,9 +73,9 @@ class Triple(Pair):
     third: int = 3
 
 
-@pytest.mark.parametrize("kind", [Ours, Standard])
+@pytest.mark.parametrize("kind", [Ours, OursWritten, Standard])
 def test_it_is_made_compared_shown_and_replaced_as_the_standard_one(
-    kind: type[Ours | Standard],
+    kind: type[Ours | OursWritten | Standard],
 ) -> None:
     value = kind(name="a")
     assert (value.name, value.size, value.parts) == ("a", 3, [])
@@ -80,8 +94,8 @@ def test_it_is_made_compared_shown_and_replaced_as_the_standard_one(
         kind("a")  # type: ignore[call-arg]
 
 
-@pytest.mark.parametrize("kind", [Ours, Standard])
-def test_it_stays_as_it_was_made(kind: type[Ours | Standard]) -> None:
+@pytest.mark.parametrize("kind", [Ours, OursWritten, Standard])
+def test_it_stays_as_it_was_made(kind: type[Ours | OursWritten | Standard]) -> None:
     value = kind(name="a")
     with pytest.raises(FrozenInstanceError, match="cannot assign to field 'size'"):
         value.size = 4  # type: ignore[misc]
@@ -93,8 +107,8 @@ def test_it_stays_as_it_was_made(kind: type[Ours | Standard]) -> None:
     assert value == kind(name="a")
 
 
-@pytest.mark.parametrize("kind", [Ours, Standard])
-def test_it_can_be_copied_and_pickled(kind: type[Ours | Standard]) -> None:
+@pytest.mark.parametrize("kind", [Ours, OursWritten, Standard])
+def test_it_can_be_copied_and_pickled(kind: type[Ours | OursWritten | Standard]) -> None:
     value = kind(name="a", parts=["b"])
     assert copy.copy(value) == copy.deepcopy(value) == pickle.loads(pickle.dumps(value)) == value
 
@@ -136,17 +150,44 @@ def test_what_is_not_to_be_shown_or_compared_is_not() -> None:
     assert hash(Account("a", "secret", 1)) == hash(Account("a", "secret", 2))
 
 
-def test_its_init_is_written_when_its_first_value_is_made() -> None:
+def test_its_init_is_written_when_it_has_had_some_values() -> None:
     @dataclass(frozen=True, slots=True)
     class Late:
         """Made late."""
 
         at: int
+        to: int = 0
 
-    assert not inspect.isfunction(vars(Late)["__init__"])
     assert Late(1).at == 1
+    assert not inspect.isfunction(vars(Late)["__init__"])
+    assert [Late(at, to=2) for at in range(20)] == [Late(at, 2) for at in range(20)]
     assert inspect.isfunction(vars(Late)["__init__"])
-    assert Late(2) != Late(1)
+
+
+@pytest.mark.parametrize(
+    ("ordered", "named", "said"),
+    [
+        ((), {}, "missing 1 required positional argument: 'left'"),
+        ((1, 2, 3), {}, "takes from 2 to 3 positional arguments but 4 were given"),
+        ((1,), {"left": 1}, "multiple values for argument 'left'"),
+        ((1,), {"middle": 1}, "unexpected keyword argument 'middle'"),
+    ],
+)
+@pytest.mark.parametrize("values", [0, 20])
+def test_what_it_cannot_be_made_of_is_said_as_python_says_it(
+    ordered: tuple[int, ...], named: dict[str, int], said: str, values: int
+) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Twin:
+        """As a pair, and new."""
+
+        left: int
+        right: int = 2
+
+    for _ in range(values):
+        Twin(1)
+    with pytest.raises(TypeError, match=said):
+        Twin(*ordered, **named)
 
 
 def test_what_it_does_not_offer_is_refused() -> None:
