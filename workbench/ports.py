@@ -50,8 +50,8 @@ class ContainerListener(Protocol):
         """Bytes of a log pipe, cut anywhere. `at_us`: microseconds since the epoch."""
 
     def on_figures(self, figures: Figures) -> None:
-        """What the container used so far; comes at least before every request to the Runtime API, and
-        before `on_exit`.
+        """What the container used so far; comes at least before every question for work (a GET) of the
+        Runtime API, and before `on_exit`.
         """
 
     def on_interrupted(self, work: Interrupted) -> None:

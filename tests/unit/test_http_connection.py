@@ -279,3 +279,52 @@ def test_nothing_is_said_after_the_end(pieces: list[bytes], size: int) -> None:
     site.connection.close()
 
     assert len(site.statuses) >= len([line for line in site.service.seen if "hung up" not in line])
+
+
+def a_request(method: str, target: str, version: str, fields: tuple[str, ...], body: str) -> bytes:
+    """As a client would write it, or as nobody should."""
+    lines = [f"{method} {target} HTTP/{version}", *fields]
+    if body or method == "POST":
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", body]).encode("utf-8", "surrogateescape")
+
+
+REQUESTS = st.builds(
+    a_request,
+    st.sampled_from(["GET", "POST", "HEAD", "get", "PUT", ""]),
+    st.sampled_from(["/a", "/b?c=d", "/refused", "", "*", "/a b", "/\u00e9", "/a#b", "/\x01", "a"]),
+    st.sampled_from(["1.1", "1.1", "1.0", "2.0", "1.1 "]),
+    st.sampled_from(
+        [
+            ("Host: x",),
+            ("Host: x", "X-Y: z"),
+            ("Host: x", "Connection: close"),
+            ("Host: x", "Expect: 100-continue"),
+            ("Host: x", "Upgrade: h2c", "Connection: Upgrade"),
+            ("Host : x",),
+        ]
+    ),
+    st.sampled_from(["", "x", "xy", "\r\n\r\n", "y" * (BODY_BYTES + 1)]),
+)
+
+
+@given(requests=st.lists(REQUESTS, max_size=8), twice=st.booleans())
+def test_what_is_recognised_is_what_would_be_parsed(requests: list[bytes], twice: bool) -> None:
+    once, parsed = Site(), Site()
+    for request in requests * (2 if twice else 1):
+        for site, cut in ((once, len(request)), (parsed, 1)):
+            for piece in (request[:cut], request[cut:]):
+                if piece and not site.wire.closed:
+                    site.connection.data_received(piece)
+    assert once.service.seen == parsed.service.seen
+    assert once.wire.said == parsed.wire.said
+    assert once.wire.closed == parsed.wire.closed
+
+
+def test_what_is_said_again_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site()
+    site.hear(post("/one", b"abc", "X-Y: z"))
+    monkeypatch.setattr(Connection, "_feed", None)  # what parses
+    site.hear(post("/two", b"def", "X-Y: z")).hear(post("/three?a=b", b"\r\n\r", "X-Y: z"))
+    assert site.service.seen == ["POST /one 3", "POST /two 3", "POST /three?a=b 3"]
+    assert site.wire.said.endswith(b"\r\n\r\n\r\n\r")

@@ -147,15 +147,15 @@ class _Caller(Connection):
 
     def __init__(self, service: ControlEndpoint, connections: set[Connection]) -> None:
         super().__init__(service, head_bytes=_BYTES, body_bytes=_BYTES)
-        self._known = connections
+        self._connected = connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._known.add(self)
+        self._connected.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._known.discard(self)
+        self._connected.discard(self)
 
 
 def _order(exchange: Exchange) -> dict[str, Any]:

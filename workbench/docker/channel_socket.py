@@ -72,7 +72,7 @@ def listening(path: Path, channel: Channel) -> Iterator[None]:
             loop.remove_reader(server.fileno())
 
 
-def _nothing() -> None:
+def _nothing(_: bytes) -> None:
     """Order is the channel's own affair."""
 
 

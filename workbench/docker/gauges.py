@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from math import inf
 
-from workbench.clock import Clock
 from workbench.model.container import Figures
 
 _BYTES = 1024
 """Of a file that has several figures; those that count come first."""
 _US = 1000
-FRESH_S = 0.001
-"""Figures no older than this are not read anew: of an answer and the next question for work, which come
-together, the first reads them.
-"""
 
 
 class Gauges:
@@ -24,11 +18,8 @@ class Gauges:
     Each is that of cgroup version 2 or of version 1. What cannot be read is unknown.
     """
 
-    def __init__(self, files: Mapping[int, int], *, clock: Clock) -> None:
+    def __init__(self, files: Mapping[int, int]) -> None:
         """Descriptors by number, in the order above."""
-        self._clock = clock
-        self._figures = Figures()
-        self._read_s = -inf
         self._peak = files.get(0)
         self._now = files.get(1)
         self._oom = files.get(2)
@@ -36,14 +27,7 @@ class Gauges:
         self._files = tuple(files.values())
 
     def read(self) -> Figures:
-        """As they are now, or were a moment ago. Measured: 25 µs."""
-        now_s = self._clock.monotonic()
-        if now_s - self._read_s > FRESH_S:
-            self._read_s = now_s
-            self._figures = self._measured()
-        return self._figures
-
-    def _measured(self) -> Figures:
+        """As they are now. Measured: 25 µs."""
         return Figures(
             peak_bytes=_number(self._peak),
             current_bytes=_number(self._now),

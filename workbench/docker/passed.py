@@ -20,7 +20,7 @@ from workbench.docker.frames import BadFrame
 from workbench.docker.gauges import Gauges
 from workbench.model.container import LogStream
 from workbench.ports import ConnectionFactory, ContainerListener
-from workbench.runtime_streams.connection import Connection
+from workbench.runtime_streams.connection import Connection, asks_for_work
 from workbench.runtime_streams.log_pipes import LogPipes
 
 _STREAMS = (LogStream.STDOUT, LogStream.STDERR, LogStream.FRAMED)
@@ -59,7 +59,7 @@ class Passed:
         files = self._take(len(present), stat.S_ISREG)
         if self._gauges is not None:
             self._gauges.close()
-        self._gauges = Gauges(dict(zip(present, files, strict=True)), clock=self._clock)
+        self._gauges = Gauges(dict(zip(present, files, strict=True)))
 
     def take_taps(self, count: int) -> None:
         """The log pipes of the runtime that is being started."""
@@ -144,10 +144,10 @@ class Passed:
 
     # --- inside ---------------------------------------------------------------------------------------
 
-    def _before_request(self) -> None:
+    def _before_request(self, data: bytes) -> None:
         if self._pipes is not None:
             self._pipes.catch_up()
-        if self._gauges is not None:
+        if self._gauges is not None and asks_for_work(data):
             self._listener().on_figures(self._gauges.read())
 
     def _take_log(self, stream: LogStream, at_us: int, chunk: bytes) -> None:

@@ -21,8 +21,8 @@ QUEUE = 128
 class RuntimeListener:
     """127.0.0.1, a port of its own, for one runtime process."""
 
-    def __init__(self, connections: ConnectionFactory, *, before: Callable[[], None]) -> None:
-        """`before` is called when bytes were read, before they are handed over."""
+    def __init__(self, connections: ConnectionFactory, *, before: Callable[[bytes], None]) -> None:
+        """`before` is called with bytes that were read, before they are handed over."""
         self._factory = connections
         self._before = before
         self._loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ from workbench.clock import Clock
 from workbench.model.container import LogStream
 from workbench.ports import ConnectionFactory, ContainerListener
 from workbench.process.connections import RuntimeListener
+from workbench.runtime_streams.connection import asks_for_work
 from workbench.runtime_streams.log_pipes import LogPipes
 
 
@@ -24,7 +25,7 @@ class RunningRuntime:
         clock: Clock,
         measure: Callable[[], None],
     ) -> None:
-        """`measure` tells the figures; it is called before bytes of a request are handed over."""
+        """`measure` tells the figures; it is called before a question for work is handed over."""
         self._measure = measure
         self._pipes = LogPipes(listener.on_log, clock=clock)
         self.theirs: list[int] = []
@@ -72,7 +73,8 @@ class RunningRuntime:
 
     # --- order ------------------------------------------------------------------------------------------
 
-    def _before_request(self) -> None:
+    def _before_request(self, data: bytes) -> None:
         """What was written to the pipes before the bytes just read goes first."""
         self._pipes.catch_up()
-        self._measure()
+        if asks_for_work(data):
+            self._measure()

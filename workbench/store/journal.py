@@ -52,7 +52,10 @@ TOGETHER = 256
 RETRY_S = 5.0
 """From a failed write to the next attempt."""
 LAG_S = 0.02
-"""Figures are in the journal this much later at most, and so are log lines of a function that runs on."""
+"""Figures are in the journal this much later at most, and so are our own log lines, and those of a function
+that runs on."""
+_START = 1
+"""Lines of a log in which only START stands."""
 
 
 class _Queued(NamedTuple):
@@ -120,12 +123,13 @@ class Journal:
         self._keep((acceptance,), room_bytes=FULL_BYTES)
 
     def ended(self, record: InvocationRecord) -> None:
-        """Its outcome is settled. Log lines published by now are kept in the same write."""
-        self._keep((*self._logs(), ended(record)))
+        """Its outcome is settled. What the function has logged is kept in the same write."""
+        logs = () if record.log_lines == _START else self._logs()
+        self._keep((*logs, ended(record)))
 
     def reported(self, record: InvocationRecord) -> None:
-        """Its figures are final. Log lines published by now are kept in the same write."""
-        self._keep((*self._logs(), reported(record)), later=True)
+        """Its figures are final. They, and END and REPORT, are kept soon."""
+        self._keep((reported(record),), later=True)
         if self._due is None and not self._closed:
             self._due = self._clock.call_at(self._clock.monotonic() + LAG_S, self._when_due)
 

@@ -20,6 +20,10 @@ def call(path, body=b"", over=api):
     over.request("POST", path, body)
     return over.getresponse().read()
 
+def ask(path):
+    api.request("GET", path)
+    return api.getresponse().read()
+
 def hang():
     while True:
         time.sleep(3600)
@@ -41,6 +45,9 @@ class Act:
 
 GREETS = Act("greets", 'call("/hello", b"hi")')
 """Asks /hello and ends with status 0."""
+
+ASKS = Act("asks", 'for _ in range(3):\n    ask("/next")')
+"""Asks /next three times, as for work, and ends with status 0."""
 
 WAITS = Act("waits", 'call("/ready")\nhang()')
 """Asks /ready and then does nothing for ever."""
@@ -294,14 +301,14 @@ IGNORES_SIGTERM = Act(
 USES_MEMORY_AND_TIME = Act(
     "uses memory and time",
     """
-call("/before")
+ask("/before")
 block = bytearray(os.urandom(1024)) * 65536
 until = time.process_time() + 0.2
 while time.process_time() < until:
     pass
-call("/during")
+ask("/during")
 del block
-call("/after")
+ask("/after")
 """,
 )
 """64 MiB and 0.2 s of CPU between /before and /during."""
@@ -310,11 +317,11 @@ CHILD_USES_MEMORY = Act(
     "a child uses memory",
     """
 child = "import sys, time; block = bytearray(b'x') * 67108864; print(flush=True); sys.stdin.read()"
-call("/before")
+ask("/before")
 pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 with subprocess.Popen([sys.executable, "-c", child], **pipes) as process:
     process.stdout.readline()
-    call("/during")
+    ask("/during")
     process.stdin.close()
 """,
 )

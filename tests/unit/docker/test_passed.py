@@ -16,7 +16,7 @@ from workbench.clock import SystemClock
 from workbench.docker.channel import Channel
 from workbench.docker.channel_socket import ChannelSocket
 from workbench.docker.frames import FrameType, frame
-from workbench.docker.gauges import FRESH_S, Gauges
+from workbench.docker.gauges import Gauges
 from workbench.docker.nobody import Nobody
 from workbench.model.container import Figures, LogStream, RuntimeExit
 
@@ -152,19 +152,19 @@ async def test_line_written_before_a_request_is_told_before_it(tmp_path: Path) -
             os.write(out, b"out" + text)
             os.write(err, b"err" + text)
             os.write(framed, b"framed" + text)
-            request.sendall(b"request" + text)
-            await acting.told.until(b"request" + text)
+            request.sendall(b"GET " + text)
+            await acting.told.until(b"GET " + text)
 
     for stream in (LogStream.STDOUT, LogStream.STDERR, LogStream.FRAMED):
         name = {"stdout": "out", "stderr": "err"}.get(stream.value, "framed")
         told = [e for e in acting.told.happened if isinstance(e, bytes) or of_stream(e, stream)]
         expected: list[object] = []
         for turn in range(50):
-            expected += [(stream, f"{name}{turn}".encode()), f"request{turn}".encode()]
+            expected += [(stream, f"{name}{turn}".encode()), f"GET {turn}".encode()]
         assert told == expected
     before_each = [e for e in acting.told.happened if isinstance(e, bytes | Figures)]
     figures = Figures(peak_bytes=12, cpu_ns=7)
-    assert before_each[:2] == [figures, b"request0"]
+    assert before_each[:2] == [figures, b"GET 0"]
     assert before_each.count(figures) == 50
 
 
@@ -308,24 +308,9 @@ def test_gauges_of_both_versions_are_read(
     for number, text in enumerate(texts):
         (tmp_path / f"{number}").write_text(text)
         files[number] = os.open(tmp_path / f"{number}", os.O_RDONLY)
-    gauges = Gauges(files, clock=SystemClock())
+    gauges = Gauges(files)
     read = gauges.read()
     gauges.close()
 
     assert read == expected
-    assert Gauges({}, clock=SystemClock()).read() == Figures()
-
-
-def test_gauges_are_read_again_when_a_moment_has_passed(tmp_path: Path) -> None:
-    path = tmp_path / "peak"
-    path.write_text("1\n")
-    clock = Stopped()
-    gauges = Gauges({0: os.open(path, os.O_RDONLY)}, clock=clock)
-    seen = [gauges.read().peak_bytes]
-    path.write_text("2\n")
-    for at_s in (FRESH_S / 2, FRESH_S * 1.5):
-        clock.at_s = at_s
-        seen.append(gauges.read().peak_bytes)
-    gauges.close()
-
-    assert seen == [1, 1, 2]
+    assert Gauges({}).read() == Figures()

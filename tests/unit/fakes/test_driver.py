@@ -26,6 +26,11 @@ async def greets(runtime: FakeRuntime) -> None:
     await runtime.call("POST", "/hello", b"hi")
 
 
+async def asks(runtime: FakeRuntime) -> None:
+    for _ in range(3):
+        await runtime.call("GET", "/next")
+
+
 async def waits(runtime: FakeRuntime) -> None:
     await runtime.call("POST", "/ready")
     await runtime.hang()
@@ -47,6 +52,7 @@ async def counts_its_starts(runtime: FakeRuntime) -> None:
 
 PROGRAMS: dict[str, Callable[[FakeRuntime], Awaitable[None]]] = {
     acts.GREETS.name: greets,
+    acts.ASKS.name: asks,
     acts.WAITS.name: waits,
     acts.EXITS_3.name: exits_3,
     acts.KILLS_ITSELF.name: kills_itself,
