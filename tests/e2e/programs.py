@@ -48,3 +48,15 @@ async def wait_no_containers(project: Project) -> None:
     async with asyncio.timeout(60):
         while await asyncio.to_thread(containers_of, project):  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.1)  # noqa: TID251 - see above
+
+
+async def wait_named(project: Project, names: set[str]) -> dict[str, list[str]]:
+    """`containers_by_instance`, once all of `names` are among them: one that stood ready gets its
+    environment's name when its first invocation has been answered.
+    """
+    async with asyncio.timeout(60):
+        while True:
+            found = await asyncio.to_thread(containers_by_instance, project)
+            if names <= {name for each in found.values() for name in each}:
+                return found
+            await asyncio.sleep(0.1)  # noqa: TID251 - see above

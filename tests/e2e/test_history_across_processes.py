@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
@@ -17,6 +18,7 @@ from tests.e2e.programs import (
     containers_by_instance,
     containers_of,
     docker_project,
+    wait_named,
     wait_no_containers,
 )
 from tests.integration.cli.program import Project, interrupt
@@ -150,8 +152,9 @@ def test_two_workbenches_serve_one_project_and_go_without_the_other(project: Pro
         for number in range(6):
             calls = [Call(address, f"{number}") for address in (first, second)]
             answered |= dict(call.answer() for call in calls)
-        both = containers_by_instance(project)
         environments = project.run("ps", "--json").json
+        served = {f"/{each['container']}" for each in environments}
+        both = asyncio.run(wait_named(project, served))
         names = {info.instance for info in live_instances(project.root / ".workbench")}
         code, _ = interrupt(one)
         left = containers_by_instance(project)
@@ -162,8 +165,6 @@ def test_two_workbenches_serve_one_project_and_go_without_the_other(project: Pro
 
     assert set(both) == names
     assert len(names) == 2
-    served = {f"/{each['container']}" for each in environments}
-    assert served <= {name for names in both.values() for name in names}
     assert (code, code_of_third) == (0, 0)
     (living,) = left
     theirs = served & set(both[living])  # beside those that stand ready, which come and go

@@ -124,7 +124,6 @@ class Narrator:
         self._logs = logs
         self._output = output
         self._builds: Builds = BuildLines(output)
-        self._isolation_told = False
         self._missing: str | None = None
         """Why there is no engine, as told; each attempt to get it back announces it again."""
 
@@ -152,7 +151,7 @@ class Narrator:
                 self._take_bars()
                 self._builds.tell(value)
             case EngineChanged():
-                self._tell_engine(value.status)
+                self.tell_engine(value.status)
             case CodeReloaded():
                 self._builds.say(f"{value.function}: new code ({value.took_ms:.0f} ms)")
             case DeploymentChanged():
@@ -176,11 +175,12 @@ class Narrator:
 
             self._builds = BuildBars(self._output)
 
-    def _tell_engine(self, status: EngineStatus) -> None:
+    def tell_engine(self, status: EngineStatus) -> None:
+        """What matters of it, and was not told yet."""
         if status.ready:
-            if not status.isolated and not self._isolation_told:
+            if not status.isolated and NO_ISOLATION not in self._output.told:
                 self._builds.say(NO_ISOLATION)
-                self._isolation_told = True
+                self._output.told.add(NO_ISOLATION)
             elif self._missing is not None:
                 self._builds.say(ENGINE_BACK)
             self._missing = None
@@ -206,6 +206,8 @@ async def narrated(
     kinds = ({*TOLD, LogLine} if logs else TOLD) - but
     with workbench.subscribe(capacity=100_000, kinds=kinds) as feed:
         narrator = Narrator(output, feed, logs=logs)
+        if EngineChanged in kinds:
+            narrator.tell_engine(workbench.environments.engine)  # it may have opened before this
         async with asyncio.TaskGroup() as tasks:
             telling = tasks.create_task(narrator.run(SystemClock()), name="narration")
             try:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import field
 from typing import Any, TextIO
 
 from workbench.model.terminal_text import plain, safe
@@ -35,6 +36,8 @@ class Output:
     stdout_styled: bool = False
     """stdout is a terminal that takes colours."""
     stderr_styled: bool = False
+    told: set[str] = field(default_factory=set)
+    """What a command says once, however often it begins to narrate."""
 
     def data(self, raw: bytes) -> None:
         """Bytes as they are; on a terminal made safe, and on a line of their own."""

@@ -213,3 +213,11 @@ def test_an_engine_that_is_gone_is_told_once_and_so_is_its_return() -> None:
         "The container engine answers.\n"
         "It went away. Start it again.\n"
     )
+
+
+def test_what_runs_without_isolation_is_said_once_by_a_command() -> None:
+    out, _, stderr = output(terminal=False)
+    for _ in range(2):
+        narrator = Narrator(out, Feed(capacity=1), logs=False)
+        narrator.tell_engine(EngineStatus(ready=True, kind="process", isolated=False))
+    assert said(stderr).count("No isolation") == 1
