@@ -14,6 +14,7 @@ from tests.e2e.workshop import until
 from tests.integration.conformance import acts
 from tests.integration.conformance.witness import Witness
 from workbench.clock import SystemClock
+from workbench.docker import leaving
 from workbench.docker.client import EngineClient
 from workbench.docker.container import DockerContainer
 from workbench.docker.leaving import Leaving, own_turn
@@ -21,6 +22,12 @@ from workbench.docker.network import NETWORK
 
 pytestmark = pytest.mark.docker
 CLOCK = SystemClock()
+
+
+@pytest.fixture(autouse=True)
+def _a_line_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tests beside these ones would wait in the machine's."""
+    monkeypatch.setattr(leaving, "lock_path", lambda: tmp_path / "leaving")
 
 
 async def running(subject: DockerSubject) -> DockerContainer:

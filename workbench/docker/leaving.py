@@ -62,11 +62,14 @@ async def own_turn(clock: Clock) -> AsyncIterator[int | None]:
         os.close(lock)
 
 
-def _open_lock() -> int | None:
+def lock_path() -> Path:
     """One file for all workbenches of this user here, whichever project they serve."""
-    path = Path(tempfile.gettempdir(), f"workbench-{os.getuid()}.leaving")
+    return Path(tempfile.gettempdir(), f"workbench-{os.getuid()}.leaving")
+
+
+def _open_lock() -> int | None:
     with suppress(OSError):
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return os.open(lock_path(), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     return None
 
 
