@@ -88,6 +88,22 @@ async def test_a_process_that_is_stopped_holds_nobody_up_for_long() -> None:
             await until(gone)
 
 
+async def test_after_waiting_in_vain_nobody_waits_for_a_while() -> None:
+    async with docker_subject() as subject:
+        client = subject.driver.client
+        container = await running(subject)
+        line = Leaving(client)
+        async with own_turn(CLOCK):
+            await line.leave(container.container_id)
+        await line.leave(container.container_id)
+        stays = await connected(client, [container])
+        await Leaving(client).leave(container.container_id)
+        left = await connected(client, [container])
+        await container.remove()
+
+    assert (stays, left) == (1, 0)
+
+
 async def test_the_lock_is_its_users_own() -> None:
     async with own_turn(CLOCK) as lock:
         assert lock is not None

@@ -16,6 +16,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from math import inf
 from pathlib import Path
 
 from workbench.clock import Clock, SystemClock
@@ -25,6 +26,8 @@ from workbench.errors import DriverError
 
 PATIENCE_S = 3.0
 """A turn takes about 40 ms; whoever has it may also be stopped."""
+WITHOUT_S = 10.0
+"""So long nobody waits again after somebody waited in vain."""
 _LOOK_EVERY_S = 0.02
 
 
@@ -35,15 +38,25 @@ class Leaving:
         self._client = client
         self._clock = SystemClock()
         self._own = asyncio.Lock()
+        self._without_until_s = -inf
 
     async def leave(self, container_id: str) -> None:
-        """Take a container off the network before it ends. Waits `PATIENCE_S` at most, and never fails."""
+        """Take a container off the network before it ends. Never fails; waits for those of this
+        workbench that came before, and for another one's `PATIENCE_S` at most.
+        """
         api = self._client.api
-        with suppress(DriverError, TimeoutError):  # it has ended, or ends without
-            async with asyncio.timeout(PATIENCE_S), self._own, own_turn(self._clock):
-                await self._client.call(
-                    api.disconnect_container_from_network, container_id, NETWORK, force=True
-                )
+        async with self._own:
+            if self._clock.monotonic() < self._without_until_s:
+                return
+            try:
+                async with asyncio.timeout(PATIENCE_S), own_turn(self._clock):
+                    await self._client.call(
+                        api.disconnect_container_from_network, container_id, NETWORK, force=True
+                    )
+            except DriverError:
+                return  # it has ended
+            except TimeoutError:
+                self._without_until_s = self._clock.monotonic() + WITHOUT_S
 
 
 @asynccontextmanager

@@ -21,10 +21,10 @@ HIGH_WATER = 64 * 1024
 
 
 def asks_for_work(data: bytes) -> bool:
-    """Bytes of a request are a runtime's question for work, as far as they tell: what it worked on has
-    ended, and is to be measured. Measuring ahead of every answer too would cost a thirtieth of a call.
+    """Bytes of a request may be a runtime's question for work: what it worked on has ended, and is to be
+    measured. Measuring ahead of every answer too would cost a thirtieth of a call.
     """
-    return data.startswith(b"GET ")
+    return not data.startswith(b"POST ") or b"GET /" in data
 
 
 class Connection(asyncio.Transport):

@@ -19,6 +19,7 @@ from workbench.docker.frames import FrameType, frame
 from workbench.docker.gauges import Gauges
 from workbench.docker.nobody import Nobody
 from workbench.model.container import Figures, LogStream, RuntimeExit
+from workbench.runtime_streams.connection import asks_for_work
 
 PATIENCE_S = 20.0
 EXIT = frame(FrameType.EXITED, b"code=0 signal=0 core=0 error=0")
@@ -314,3 +315,16 @@ def test_gauges_of_both_versions_are_read(
 
     assert read == expected
     assert Gauges({}).read() == Figures()
+
+
+@pytest.mark.parametrize(
+    ("data", "asks"),
+    [
+        (b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n", True),
+        (b"POST /2018-06-01/runtime/invocation/1/response HTTP/1.1\r\n\r\n{}", False),
+        (b"POST /a HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET /next HTTP/1.1\r\n\r\n", True),
+        (b"ET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n", True),
+    ],
+)
+def test_whatever_may_be_a_question_for_work_is_measured(data: bytes, asks: bool) -> None:
+    assert asks_for_work(data) == asks
