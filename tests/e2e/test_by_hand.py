@@ -64,7 +64,7 @@ def test_containers_are_warmed_replaced_and_let_go(served: Served) -> None:
     first = served.environments("orders", count=2)
     assert warmed["failed"] == warmed["not_started"] == []
     assert {each["environment_id"] for each in first} == set(warmed["ready"])
-    assert [each["state"] for each in first] in (["idle"] * 2, ["frozen"] * 2)
+    assert {each["state"] for each in first} <= {"idle", "frozen"}  # each freezes when it is told
     names = set(containers_named())
     assert {each["container"] for each in first} <= names
 
