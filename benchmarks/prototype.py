@@ -16,6 +16,7 @@ LABEL = "workbench.benchmark"
 
 _VARIABLES = {
     "_HANDLER": "app.handler",
+    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",  # AWS's client asks in a thread where it says so
     "AWS_LAMBDA_FUNCTION_NAME": "echo",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
