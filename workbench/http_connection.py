@@ -196,7 +196,8 @@ class Connection(asyncio.Protocol):
         else:
             if not self._recognise(data):
                 self._feed(data)
-            self._advance()
+            if not self._advancing:
+                self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
@@ -210,7 +211,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stalled = False
-        self._advance()
+        if not self._advancing:
+            self._advance()
 
     # --- what the parser says -------------------------------------------------------------------------
 
@@ -279,7 +281,9 @@ class Connection(asyncio.Protocol):
 
     def _learn(self, data: bytes, exchange: Exchange) -> None:
         if exchange.ended and not exchange.last and not exchange.too_large:
-            self._heads.learn(data, exchange.headers, body_bytes=exchange.size_bytes)
+            self._heads.learn(
+                data, exchange.target, exchange.headers, body_bytes=exchange.size_bytes
+            )
 
     def _feed(self, data: bytes) -> None:
         before = self._next or self._reading
@@ -363,12 +367,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
-        self._advance()
+        if not self._advancing:
+            self._advance()
 
     def _advance(self) -> None:
-        """Work on what is there, as far as that goes."""
-        if self._advancing:
-            return
+        """Work on what is there, as far as that goes. Not from within itself."""
         self._advancing = True
         try:
             while self._transport is not None and not self._stalled:

@@ -15,6 +15,8 @@ _BLOCK_BYTES = 4096
 _UNUSUAL = frozenset({"expect", "transfer-encoding", "upgrade"})
 """Requests with these are, too."""
 _METHODS = frozenset({b"GET", b"POST"})
+_KEY_BYTES = 4
+"""Of a request that tell those two apart."""
 
 
 class Recognised(NamedTuple):
@@ -28,6 +30,10 @@ class Recognised(NamedTuple):
 
 
 class _Known(NamedTuple):
+    head: bytes
+    """All of the newest head that was parsed: whoever calls one function sends the same each time."""
+    method: str
+    target: str
     block: bytes
     """From the end of the request line to the empty line."""
     headers: dict[str, str]
@@ -39,17 +45,25 @@ class RepeatedHeads:
 
     def __init__(self) -> None:
         self._known: dict[bytes, _Known] = {}
+        """By the first bytes of the request."""
 
     def recognise(self, data: bytes, *, head_bytes: int) -> Recognised | None:
         """What came at once, if it is one request whose header block is known. `head_bytes` bounds its
         head.
         """
+        known = self._known.get(data[:_KEY_BYTES])
+        if known is None:
+            return None
+        if data.startswith(known.head):
+            body = data[len(known.head) :]
+            if len(body) != known.body_bytes:
+                return None
+            return Recognised(known.method, known.target, known.headers, body)
         line_end = data.find(b"\r\n")
         words = data[: max(line_end, 0)].split(b" ")
-        known = self._known.get(words[0])
-        if known is None or len(words) != 3 or words[2] != b"HTTP/1.1":
+        if len(words) != 3 or words[0] != known.method.encode() or words[2] != b"HTTP/1.1":
             return None
-        method, target, _ = words
+        target = words[1]
         body_at = line_end + len(known.block)
         if (
             len(data) - body_at != known.body_bytes
@@ -59,9 +73,9 @@ class RepeatedHeads:
             or body_at > head_bytes
         ):
             return None
-        return Recognised(method.decode(), target.decode(), known.headers, data[body_at:])
+        return Recognised(known.method, target.decode(), known.headers, data[body_at:])
 
-    def learn(self, data: bytes, headers: dict[str, str], *, body_bytes: int) -> None:
+    def learn(self, data: bytes, target: str, headers: dict[str, str], *, body_bytes: int) -> None:
         """`data` came at once and began with a request that the parser understood, after which the
         connection stays.
         """
@@ -75,4 +89,11 @@ class RepeatedHeads:
             and head_end - line_end <= _BLOCK_BYTES
             and _UNUSUAL.isdisjoint(headers)
         ):
-            self._known[words[0]] = _Known(data[line_end:head_end], headers, body_bytes)
+            self._known[data[:_KEY_BYTES]] = _Known(
+                head=data[:head_end],
+                method=words[0].decode(),
+                target=target,
+                block=data[line_end:head_end],
+                headers=headers,
+                body_bytes=body_bytes,
+            )

@@ -326,5 +326,14 @@ def test_what_is_said_again_is_recognised(monkeypatch: pytest.MonkeyPatch) -> No
     site.hear(post("/one", b"abc", "X-Y: z"))
     monkeypatch.setattr(Connection, "_feed", None)  # what parses
     site.hear(post("/two", b"def", "X-Y: z")).hear(post("/three?a=b", b"\r\n\r", "X-Y: z"))
-    assert site.service.seen == ["POST /one 3", "POST /two 3", "POST /three?a=b 3"]
     assert site.wire.said.endswith(b"\r\n\r\n\r\n\r")
+    site.hear(post("/one", b"ghi", "X-Y: z"))
+    assert site.service.seen == ["POST /one 3", "POST /two 3", "POST /three?a=b 3", "POST /one 3"]
+    assert site.wire.said.endswith(b"\r\n\r\nghi")
+
+
+def test_a_repeated_head_with_half_of_its_body_is_parsed() -> None:
+    site = Site()
+    whole = post("/one", b"abc", "X-Y: z")
+    site.hear(whole).hear(whole[:-2]).hear(whole[-2:]).hear(whole + whole)
+    assert site.service.seen == ["POST /one 3"] * 4

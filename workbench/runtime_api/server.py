@@ -165,13 +165,14 @@ class Endpoint:
             text = f"Exceeded maximum allowed payload size ({limit} bytes)."
             _refuse(exchange, 413, "RequestEntityTooLarge", text)
         else:
-            self._events.on_response(known, exchange.body)
+            # First the runtime, which has the longer way to its next question for work.
             exchange.respond(202, _JSON, _OK)
+            self._events.on_response(known, exchange.body)
 
     def _error(self, exchange: Exchange) -> None:
         known = self._session.answered(_request_id(exchange), Call.ERROR)
-        self._events.on_error(known, _kept(exchange), _error_type(exchange))
         exchange.respond(202, _JSON, _OK)
+        self._events.on_error(known, _kept(exchange), _error_type(exchange))
 
     def _init_error(self, exchange: Exchange) -> None:
         self._session.failed_to_initialise()
