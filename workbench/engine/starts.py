@@ -61,13 +61,13 @@ class Starts:
         short: Callable[[Starter], None],
     ) -> None:
         """`evict` tells an idle environment to go; `short` is called when the first one waits for
-        others to go, and again only after none did.
+        others to go: once for each function, until one of its own was started or any was gone.
         """
         self._at_once = at_once
         self.budget_mb = UNBOUNDED_MB if budget_mb is None else budget_mb
         self._evict = evict
         self._short = short
-        self._short_told = False
+        self._short_told: set[FunctionName] = set()
         self._line: dict[FunctionName, _Waiting] = {}
         """In the order of their turns."""
         self._spare_line: dict[FunctionName, _Waiting] = {}
@@ -127,6 +127,7 @@ class Starts:
             self._leave_line(environment)
         else:
             self._held_mb -= held
+            self._short_told.clear()
         self._go_on()
 
     def idle(self, environment: Starter) -> None:
@@ -168,11 +169,13 @@ class Starts:
             else:
                 self._tell_short(next(iter(line.values())).environments[0])
                 return
-        self._short_told = False
 
     def _tell_short(self, first: Starter) -> None:
-        if not self._short_told and self._held_mb + _memory_mb(first) > self.budget_mb:
-            self._short_told = True
+        """Under load somebody waits, and does not any more, many times a second."""
+        function = first.version.name
+        lacking = self._held_mb + _memory_mb(first) > self.budget_mb
+        if lacking and function not in self._short_told:
+            self._short_told.add(function)
             self._short(first)
 
     @staticmethod
@@ -201,6 +204,7 @@ class Starts:
             if name == function:
                 break
             passed_by.passed += 1
+        self._short_told.discard(function)
         waiting = line.pop(function)
         environment = waiting.environments.popleft()
         if waiting.environments:

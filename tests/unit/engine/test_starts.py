@@ -162,6 +162,19 @@ async def test_over_the_budget_who_comes_waits_for_memory_and_loses_nothing() ->
     assert waited.queued_ms == pytest.approx(10_100 + 500 + 100)
 
 
+async def test_a_function_that_lacks_memory_again_and_again_says_so_once() -> None:
+    async with open_engine(settings=MANY, memory_budget_mb=128) as engine:
+        engine.driver.usual = Behaviour(programs=(serving(works_as_told),), create_s=0.1)
+        for _ in range(5):
+            runs = burst(engine, a_function("orders"), 3, 1)
+            await all_ended(*runs)
+        assert len(engine.heard(MemoryShort)) == 1
+
+        await engine.clock.sleep(MANY.keep_alive_s + 10)  # it is gone
+        await all_ended(*burst(engine, a_function("orders"), 3, 1))
+        assert len(engine.heard(MemoryShort)) == 2
+
+
 async def test_function_that_never_fits_runs_one_at_a_time() -> None:
     async with open_engine(serving(works_as_told), memory_budget_mb=256) as engine:
         await engine.call(a_function("small"), b"0")
