@@ -26,6 +26,7 @@ def main() -> None:
         write_function(project, "echo")
         starts.prepare_cold(project)
         pool.prepare(project)
+        latency.prepare(project)
         _say("building what is needed")
         build = [
             sys.executable,
@@ -36,6 +37,7 @@ def main() -> None:
             "build",
             "echo",
             "cold-nodejs-0",
+            *latency.ELSEWHERE.values(),
         ]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         figures = _measure(project)
@@ -65,6 +67,7 @@ def _measure(project: Path) -> list[Figure]:
         figures += starts.plain(served, images["python3.13"])
         _say("warm invocations")
         figures += latency.warm(served, "echo", echo_port, images["python3.13"])
+        figures += latency.warm_elsewhere(served)
         _say("reloads")
         figures += starts.reload(served, "echo", images["python3.13"])
         _say("throughput")

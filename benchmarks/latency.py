@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import starts
 from benchmarks.figures import Figure, median, percentile
 from benchmarks.http_client import Client, function_path
 from benchmarks.load import BODY, per_second
 from benchmarks.prototype import prototype
-from benchmarks.served import Served
+from benchmarks.served import Served, write_function
 
 CLIENTS = (1, 4, 8, 16)
 PROTOTYPE = "bare Runtime API"
+ELSEWHERE = {"python3.11": "echo-python311", "nodejs22.x": "echo-nodejs22"}
+"""Runtimes, and the echo function of each."""
 RUNS = 1000
 BLOCK = 50
 SECONDS = 4.0
+
+
+def prepare(project: Path) -> None:
+    """The functions that `warm_elsewhere` calls."""
+    for runtime, function in ELSEWHERE.items():
+        write_function(project, function, runtime=runtime)
 
 
 @contextmanager
@@ -76,6 +86,31 @@ def warm(served: Served, function: str, echo_port: int, image: str) -> list[Figu
     ]
 
 
+def warm_elsewhere(served: Served) -> list[Figure]:
+    """The same in other languages, each beside the bare Runtime API with its own client."""
+    figures = []
+    for runtime, function in ELSEWHERE.items():
+        ours: list[float] = []
+        least: list[float] = []
+        path = function_path(function)
+        with Client(served.host, served.port) as client:
+            client.post(path, BODY)  # its image is known by the containers that are made ahead then
+            image = starts.image(served, runtime)
+            with (
+                prototype(image, served.project / function, containers=1, runtime=runtime) as port,
+                Client("127.0.0.1", port) as runtime_api,
+            ):
+                for _ in range(100):
+                    client.timed_post(path, BODY)
+                    runtime_api.timed_post(path, BODY)
+                while len(ours) < RUNS:
+                    ours += [client.timed_post(path, BODY) for _ in range(BLOCK)]
+                    least += [runtime_api.timed_post(path, BODY) for _ in range(BLOCK)]
+        name = f"warm invoke, p50, {runtime}"
+        figures.append(median(name, ours, against=(PROTOTYPE, least), target="under 1 ms"))
+    return figures
+
+
 def throughput(served: Served, function: str, image: str) -> list[Figure]:
     """Invocations per second, each client a process; ours and the yardstick in turns."""
     path = function_path(function)
@@ -85,8 +120,10 @@ def throughput(served: Served, function: str, image: str) -> list[Figure]:
         bare: list[float] = []
         with prototype(image, served.project / function, containers=clients) as port:
             ports = ((served.port, ours), (port, bare))
-            for at, _ in ports:  # scale out first
-                per_second("127.0.0.1", at, path, clients=clients, seconds=1.0)
+            for _ in range(2):  # scale out first, and let what is made ahead for it come to rest
+                for at, _ in ports:
+                    per_second("127.0.0.1", at, path, clients=clients, seconds=1.0)
+            time.sleep(2.0)
             for _ in range(3):
                 for at, found in ports:
                     found.append(

@@ -16,7 +16,6 @@ LABEL = "workbench.benchmark"
 
 _VARIABLES = {
     "_HANDLER": "app.handler",
-    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",  # AWS's client asks in a thread where it says so
     "AWS_LAMBDA_FUNCTION_NAME": "echo",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
@@ -29,7 +28,9 @@ _VARIABLES = {
 
 
 @contextmanager
-def prototype(image: str, folder: Path, *, containers: int) -> Iterator[int]:
+def prototype(
+    image: str, folder: Path, *, containers: int, runtime: str = "python3.13"
+) -> Iterator[int]:
     """Its port while the context is open; `folder` is the function's, `containers` serve it."""
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.prototype_server"], stdout=subprocess.PIPE, text=True
@@ -39,7 +40,7 @@ def prototype(image: str, folder: Path, *, containers: int) -> Iterator[int]:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         for _ in range(containers):
-            _start(image, folder, port, ours)
+            _start(image, folder, port, ours, runtime)
         yield port
     finally:
         _remove(ours)
@@ -47,8 +48,12 @@ def prototype(image: str, folder: Path, *, containers: int) -> Iterator[int]:
         server.wait(timeout=10)
 
 
-def _start(image: str, folder: Path, port: int, label: str) -> None:
-    variables = _VARIABLES | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+def _start(image: str, folder: Path, port: int, label: str, runtime: str) -> None:
+    variables = _VARIABLES | {
+        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+        # Where this says python3.12 or later, AWS's client makes a thread to ask for work, each time.
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
+    }
     subprocess.run(
         [
             *("docker", "run", "--detach", "--rm", "--network", "host", "--label", label),
