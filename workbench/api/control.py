@@ -1,4 +1,4 @@
-"""Orders from other commands of the same person: warm, drain, recycle.
+"""Orders from other commands of the same person: warm, drain, recycle; and that they can read all of it.
 
 On loopback, as the endpoint is, and only for who can show the token, which stands where this user
 alone can read it (`store/instances.py`): another user of the machine, a function in a container and
@@ -55,6 +55,7 @@ class ControlEndpoint:
             "/drain": self._drain,
             "/recycle": self._recycle,
             "/provisioned": self._provisioned,
+            "/settle": self._settle,
         }
 
     @asynccontextmanager
@@ -133,6 +134,16 @@ class ControlEndpoint:
         del order  # of all functions: whoever asks takes what it wants
         await self._workbench.provisioning.apply()  # what has just been asked for is in it
         return Kept(kept=self._workbench.provisioning.kept())
+
+    async def _settle(self, order: dict[str, Any]) -> Any:
+        del order  # whoever gives it reads the history next
+        await self._workbench.invocations.settle()
+        return Settled()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

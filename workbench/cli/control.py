@@ -17,6 +17,10 @@ from workbench.values import dataclass
 NOBODY = "No workbench runs on this project: start one with `workbench`, or with `workbench serve`."
 
 
+SETTLE_S = 2.0
+"""How long a workbench that does not answer is waited for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What one of them answered."""
@@ -49,6 +53,15 @@ async def order(workbench: Workbench, what: str, **details: Any) -> list[Reply]:
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(_ask(info, what, details)) for info in taking]
     return [each.result() for each in asked]
+
+
+async def settled(workbench: Workbench, output: Output) -> None:
+    """See that what the others have done by now can be read; they write a little later than they do."""
+    try:
+        async with asyncio.timeout(SETTLE_S):
+            await order(workbench, "settle")
+    except TimeoutError:
+        output.say("A workbench on this project does not answer: its newest may not be shown.")
 
 
 def tell(replies: Sequence[Reply], output: Output, told: Callable[[dict[str, Any]], str]) -> Exit:

@@ -99,6 +99,10 @@ class Invocations:
         record = await self._history.record(request_id)
         return FinishedRun(record=record, logs=await self._history.logs(record.request_id))
 
+    async def settle(self) -> None:
+        """Wait until what has happened here by now can be read by other workbenches too."""
+        await self._history.settle()
+
     # --- logs --------------------------------------------------------------------------------------
 
     async def log_lines(

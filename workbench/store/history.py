@@ -174,9 +174,15 @@ class History:
             invocations=invocations, log_lines=log_lines, bytes=before - await self.size()
         )
 
-    async def _read(self, work: Work[_T]) -> _T:
+    async def settle(self) -> None:
+        """Wait until everything this workbench has announced so far can be read, by other processes too.
+        At once while the database fails.
+        """
         if self._database.problem is None:
             await self._settle()
+
+    async def _read(self, work: Work[_T]) -> _T:
+        await self.settle()
         return await self._database.read(work)
 
 

@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import select
+import signal
+import sqlite3
 import stat
 import struct
 import subprocess
@@ -14,6 +16,7 @@ import termios
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -189,6 +192,39 @@ def test_cold_is_an_option_of_invoke_too(served: Served) -> None:
     ended = served.project.run("invoke", "untouched", "--cold", "--json")
 
     assert (ended.code, ended.json["cold"]) == (0, True)
+
+
+# --- what can be read -------------------------------------------------------------------------------------
+
+
+def test_what_happened_by_now_can_be_read_when_that_is_said(served: Served) -> None:
+    token = f"Bearer {served.info()['token']}"
+    database = served.project.root / ".workbench" / "workbench.db"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        for number in range(1, 6):
+            served.call("untouched")
+            assert served.order("settle", b"{}", Authorization=token) == (200, {})
+            (invocations,) = connection.execute(
+                "SELECT max(invocations) FROM environments WHERE function = 'untouched'"
+            ).fetchone()
+            ended = connection.execute(
+                "SELECT request_id FROM invocations WHERE function = 'untouched' AND kind = 'success'"
+            ).fetchall()
+            if number == 1:
+                already = (invocations, len(ended))
+            grown = number - 1
+            assert (invocations, len(ended)) == (already[0] + grown, already[1] + grown)
+
+
+def test_a_workbench_that_stands_still_is_not_waited_for(served: Served) -> None:
+    os.kill(served.pid, signal.SIGSTOP)
+    try:
+        ended = served.project.run("history", "--json")
+    finally:
+        os.kill(served.pid, signal.SIGCONT)
+
+    assert ended.code == 0
+    assert "does not answer: its newest may not be shown" in ended.err
 
 
 # --- who may give orders ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from argparse import Namespace
 from datetime import timedelta
 
 from workbench.cli import release_values
+from workbench.cli.control import settled
 from workbench.cli.exits import Exit
 from workbench.cli.output import Output
 from workbench.cli.project import opened
@@ -59,6 +60,7 @@ async def run(arguments: Namespace, output: Output) -> int:
             case "update":
                 alias = await _update(workbench, asked.name, asked.qualifier, arguments)
             case _:
+                await settled(workbench, output)
                 return await _show(workbench, asked.name, asked.qualifier, arguments, output)
     _print(alias, output)
     return Exit.SUCCESS

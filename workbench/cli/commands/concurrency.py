@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from workbench.cli import values
+from workbench.cli.control import settled
 from workbench.cli.exits import Exit
 from workbench.cli.output import Output
 from workbench.cli.project import opened
@@ -22,6 +23,7 @@ _COLUMNS = (
 async def run(arguments: Namespace, output: Output) -> int:
     """The account first, then each function."""
     async with opened(arguments, engine=False) as workbench:
+        await settled(workbench, output)
         account = await workbench.concurrency.account()
     if output.json:
         output.object(values.concurrency(account))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from workbench.cli import deployment_values
+from workbench.cli.control import settled
 from workbench.cli.exits import Exit
 from workbench.cli.output import Output
 from workbench.cli.project import opened
@@ -28,6 +29,7 @@ _COLUMNS = (
 async def run(arguments: Namespace, output: Output) -> int:
     """The list, or one."""
     async with opened(arguments, engine=False) as workbench:
+        await settled(workbench, output)
         if arguments.show is not None:
             _show(await workbench.deployments.progress(arguments.show), output)
             return Exit.SUCCESS

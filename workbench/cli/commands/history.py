@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from workbench.cli import values
+from workbench.cli.control import settled
 from workbench.cli.exits import Exit
 from workbench.cli.output import Output
 from workbench.cli.project import opened
@@ -29,6 +30,7 @@ _COLUMNS = (
 async def run(arguments: Namespace, output: Output) -> int:
     """List runs, or show one."""
     async with opened(arguments, engine=False) as workbench:
+        await settled(workbench, output)
         if arguments.show is not None:
             _show(await workbench.invocations.record(arguments.show), output)
         else:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import aclosing
 
 from workbench.cli import values
+from workbench.cli.control import settled
 from workbench.cli.exits import Exit
 from workbench.cli.output import Output
 from workbench.cli.project import opened
@@ -22,6 +23,7 @@ async def run(arguments: Namespace, output: Output) -> int:
     if arguments.function is not None:
         name = function_name(arguments.function)  # one that is gone may have logs still
     async with opened(arguments, engine=False) as workbench:
+        await settled(workbench, output)
         invocations = workbench.invocations
         if arguments.request is not None:
             _print((await invocations.record(arguments.request)).logs, output)

@@ -6,6 +6,7 @@ from argparse import Namespace
 from datetime import datetime
 
 from workbench.cli import values
+from workbench.cli.control import settled
 from workbench.cli.exits import Exit
 from workbench.cli.narration import NO_ISOLATION
 from workbench.cli.output import Output
@@ -34,6 +35,7 @@ _COLUMNS = (
 async def run(arguments: Namespace, output: Output) -> int:
     """List them, oldest first."""
     async with opened(arguments, engine=False) as workbench:
+        await settled(workbench, output)
         environments = await workbench.environments.all()
         others = await workbench.instances.others()
     now = SystemClock().now()
