@@ -46,10 +46,13 @@ class Watch:
         self._over.set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
+        outcome: str = report.outcome
+        again = outcome == "rerun"  # pytest-rerunfailures' own
+        if report.failed or again:
             why = report.longreprtext.rstrip().rpartition("\n")[2]
             where = "" if report.when == "call" else f" ({report.when})"
-            self._write(f"FAILED {report.nodeid}{where}: {why}")
+            what = "FAILED, and is run once more:" if again else "FAILED"
+            self._write(f"{what} {report.nodeid}{where}: {why}")
 
     def pytest_terminal_summary(self) -> None:
         if self.trouble is not None:

@@ -38,7 +38,14 @@ class _Engine(StreamRequestHandler):
             self.rfile.read()  # until whoever asks gives up
 
 
-def _run(folder: Path, socket_folder: Path, *, hangs: bool, answer_s: float, seconds: float) -> str:
+def _run(
+    folder: Path,
+    socket_folder: Path,
+    *options: str,
+    hangs: bool = False,
+    answer_s: float = 60,
+    seconds: float = 0.1,
+) -> str:
     (folder / "conftest.py").write_text(LEADER.format(answer_s=answer_s))
     (folder / "test_some.py").write_text(TESTS.format(seconds=seconds))
     address = socket_folder / "engine"
@@ -49,7 +56,10 @@ def _run(folder: Path, socket_folder: Path, *, hangs: bool, answer_s: float, sec
             server.hangs.set()  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()  # noqa: TID251 - no loop
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:randomly", "--rootdir", folder, folder],
+            [
+                *(sys.executable, "-m", "pytest", "-p", "no:randomly", *options),
+                *("--rootdir", folder, folder),
+            ],
             env={"DOCKER_HOST": f"unix://{address}", "PYTHONPATH": str(Path(__file__).parents[2])},
             capture_output=True,
             text=True,
@@ -67,8 +77,14 @@ def test_an_engine_that_hangs_ends_the_run(tmp_path: Path, socket_folder: Path) 
 
 
 def test_an_engine_that_works_ends_nothing(tmp_path: Path, socket_folder: Path) -> None:
-    said = _run(tmp_path, socket_folder, hangs=False, answer_s=60, seconds=1)
+    said = _run(tmp_path, socket_folder, seconds=1)
     assert "1 failed, 1 passed" in said
     assert "does not answer" not in said
     before, _, _ = said.partition("= FAILURES =")
     assert "test_that_fails: " in before
+
+
+def test_what_is_run_once_more_is_named(tmp_path: Path, socket_folder: Path) -> None:
+    said = _run(tmp_path, socket_folder, "--reruns=1")
+    assert "FAILED, and is run once more: " in said
+    assert "1 failed, 1 passed, 1 rerun" in said
