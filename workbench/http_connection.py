@@ -196,8 +196,7 @@ class Connection(asyncio.Protocol):
         else:
             if not self._recognise(data):
                 self._feed(data)
-            if not self._advancing:
-                self._advance()
+            self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
@@ -211,8 +210,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stalled = False
-        if not self._advancing:
-            self._advance()
+        self._advance()
 
     # --- what the parser says -------------------------------------------------------------------------
 
@@ -367,11 +365,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
-        if not self._advancing:
-            self._advance()
+        self._advance()
 
     def _advance(self) -> None:
-        """Work on what is there, as far as that goes. Not from within itself."""
+        """Work on what is there, as far as that goes."""
+        if self._advancing:
+            return
         self._advancing = True
         try:
             while self._transport is not None and not self._stalled:
