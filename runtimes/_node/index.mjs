@@ -16,9 +16,10 @@ const tell = (kind, count) => {
   fs.writeSync(logs, frame);
 };
 
-function becomeClaimed(descriptor) {
+async function becomeClaimed(descriptor) {
   require("http"); // what the client asks for when it is run
   require("./rapid-client.node");
+  await new Promise((done) => fs.access("/", done)); // starts the threads that wait for events
   fs.writeSync(descriptor, "Y");
   const pieces = [];
   for (const block = Buffer.alloc(65536); ; ) {
@@ -36,7 +37,7 @@ function becomeClaimed(descriptor) {
 
 const descriptor = process.env._WORKBENCH_CLAIM_FD;
 delete process.env._WORKBENCH_CLAIM_FD;
-if (descriptor !== undefined) becomeClaimed(Number(descriptor));
+if (descriptor !== undefined) await becomeClaimed(Number(descriptor));
 
 const logs = Number(process.env._LAMBDA_TELEMETRY_LOG_FD);
 try {

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,8 @@ async def test_no_room_for_what_containers_are_given_is_no_bug_and_passes(
         async with serving(project.root) as workbench:
             with workbench.subscribe() as feed:
                 first = await called(workbench, 0)
-                with all_files_taken(socket_folder):
-                    refused = await until_refused(workbench)
+                with all_files_taken(socket_folder) as take_all:
+                    refused = await until_refused(workbench, take_all)
                     warm = await called(workbench, 100)
                 again = [await called(workbench, number, cold=True) for number in (101, 102)]
                 faults = [value for value in feed.take_nowait() if isinstance(value, Fault)]
@@ -123,15 +124,19 @@ async def test_no_room_for_what_containers_are_given_is_no_bug_and_passes(
 
 
 @contextmanager
-def all_files_taken(folder: Path) -> Iterator[None]:
-    """There is not one more."""
+def all_files_taken(folder: Path) -> Iterator[Callable[[], None]]:
+    """There is not one more, whenever that is called which it gives."""
     ballast = folder / "ballast"
     ballast.mkdir()
-    with suppress(OSError):
-        for number in range(FILES):
-            (ballast / str(number)).touch()
+    numbers = count()
+
+    def take_all() -> None:
+        with suppress(OSError):
+            for number in numbers:
+                (ballast / str(number)).touch()
+
     try:
-        yield
+        yield take_all
     finally:
         shutil.rmtree(ballast)
 

@@ -233,14 +233,15 @@ async def _watched(site: Site, rooms: _Rooms) -> AsyncIterator[None]:
     """What changes is taken up while the context is open."""
     async with watch(site.root, rooms.reload.noticed, site.bus) as watched:
         rooms.reload.follow(watched)
+        if site.stays:  # what has changed since it was read is looked for
+            rooms.reload.noticed(site.root)
         yield
 
 
 async def _watch_later(site: Site, rooms: _Rooms) -> None:
-    """When nothing is held back any more; what has changed since it was read is looked for."""
+    """When nothing is held back any more."""
     await rooms.keeper.begun()
     async with _watched(site, rooms):
-        rooms.reload.noticed(site.root)
         await asyncio.Event().wait()
 
 

@@ -17,7 +17,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from workbench.clock import Clock
+from workbench.clock import Clock, SystemClock
 from workbench.docker.cell import DockerCell
 from workbench.docker.channel import Channel
 from workbench.docker.channel_socket import listening
@@ -75,6 +75,7 @@ class DockerDriver:
         things before they are needed; `None`: it does not.
         """
         self.client = client
+        self.clock: Clock = SystemClock() if ahead is None else ahead.clock
         self._supervisor = supervisor
         self.channels = channels
         self.cells = cells

@@ -164,6 +164,7 @@ class Preparation:
             functions=(function.name,),
         )
         layers = await self.layers.mount(function)
+        await asyncio.to_thread(IgnoredPaths, function.ignored_paths)  # known when it is invoked
         engine = await self._keeper.ready()
         engine.scheduler.stand_by(
             configuration, runtime, image, mounts=() if layers is None else (layers,)

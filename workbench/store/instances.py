@@ -1,6 +1,6 @@
 """Who is running on this project: one lock file for each workbench, held for as long as it lives.
 
-Invariant: a lock is held from before its name appears until the process is gone; no clean-up, no
+Invariant: a lock is held from before anybody is told of it until the process is gone; no clean-up, no
 heartbeat and no process id is trusted for that, only the kernel's lock.
 """
 
@@ -77,16 +77,14 @@ class Instance:
         Where `state` cannot be written, the lock is held in a temporary folder: containers and
         sweeps still know that this workbench lives; other workbenches do not see it.
         """
-        info = InstanceInfo(
-            instance=secrets.token_hex(4), pid=os.getpid(), started_at=started_at, kind=kind
-        )
         folder, published = state / "instances", True
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock, file = _lock_new(folder, info.instance)
+            lock, file = _lock_new(folder)
         except OSError:
             folder, published = Path(tempfile.mkdtemp(prefix="workbench-")), False
-            lock, file = _lock_new(folder, info.instance)
+            lock, file = _lock_new(folder)
+        info = InstanceInfo(instance=lock.stem, pid=os.getpid(), started_at=started_at, kind=kind)
         instance = cls(info, lock.absolute(), published=published)
         try:
             instance.announce()
@@ -177,19 +175,22 @@ def claim(state: Path, instance: str) -> Iterator[bool]:
         os.close(file)
 
 
-def _lock_new(folder: Path, name: str) -> tuple[Path, int]:
-    """A lock file that is held when its name appears: it never looks like a dead one's."""
-    draft = folder / f".{name}"
-    file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        lock = folder / f"{name}.lock"
-        draft.rename(lock)
-    except BaseException:
+def _lock_new(folder: Path) -> tuple[Path, int]:
+    """A lock file, held. One that another workbench took for a dead one's, and put away before it was
+    held, is given up for another.
+    """
+    while True:
+        lock = folder / f"{secrets.token_hex(4)}.lock"
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file), lock.stat()):
+                    return lock, file
+        except BaseException:
+            os.close(file)
+            raise
         os.close(file)
-        draft.unlink(missing_ok=True)
-        raise
-    return lock, file
 
 
 def _read(path: Path) -> InstanceInfo | None:

@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.functions.stage import stage, write
+from tests.integration.functions.stage import FolderReader, stage, write
 from tests.integration.store import disks
 from workbench.clock import SystemClock
 from workbench.errors import (
@@ -22,8 +23,10 @@ from workbench.errors import (
     ThrottledError,
 )
 from workbench.functions.watch import watch
+from workbench.model.function import Function, Project
 from workbench.model.names import FunctionName
 from workbench.model.telemetry import CodeReloaded, EventsChanged, ProjectChanged, ReloadRejected
+from workbench.model.version import Image
 from workbench.telemetry import Bus
 
 Save = Callable[[Path, bytes], None]
@@ -488,6 +491,75 @@ async def test_an_invocation_that_arrives_during_a_reload_waits_for_the_new_code
         on.reload.noticed(folder / "answer")  # as soon as the kernel has told us
 
         assert await on.call() == b'"new"'
+
+
+class CountingReader(FolderReader):
+    """Counts how often a function was read by itself. `timeout` takes the place of what files say."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.alone: list[str] = []
+        self.timeout: str | None = None
+        self._whole = False
+
+    def read(self) -> Project:
+        self._whole = True
+        project = super().read()
+        self._whole = False
+        return project
+
+    def read_function(self, folder: Path, manifest: bytes | None = None) -> Function | None:
+        if not self._whole:
+            self.alone.append(folder.name)
+        if self.timeout is not None:
+            manifest = self.timeout.encode()
+        return super().read_function(folder, manifest)
+
+
+async def test_what_was_read_while_it_was_watched_is_not_read_again_for_its_first_call(
+    project_folder: Path, state_folder: Path
+) -> None:
+    folder = write(project_folder, "orders", '"old"')
+    write(project_folder, "others", '"others"')
+    reader = CountingReader(project_folder)
+    async with stage(project_folder, state_folder, reader=reader) as on:
+        assert await on.call() == b'"old"'  # anything could have changed before it was watched
+        assert reader.alone == ["orders"]
+        write(project_folder, "third", '"third"')
+        await on.hear(ProjectChanged)
+        assert await on.call("others") == b'"others"'
+        assert reader.alone == ["orders"]
+
+        (folder / "function.toml").write_text("31")
+        on.reload.noticed(folder / "function.toml")
+        await on.call()
+        assert reader.alone == ["orders", "orders"]
+
+
+async def test_what_the_project_says_meanwhile_counts_for_the_first_version_too(
+    project_folder: Path, state_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project_folder, "orders", '"answer"')
+    reader = CountingReader(project_folder)
+    async with stage(project_folder, state_folder, reader=reader) as on:
+        ensure = on.images.ensure
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def ensure_later(*arguments: Any, **named: Any) -> Image:
+            reached.set()
+            await go_on.wait()
+            return await ensure(*arguments, **named)
+
+        monkeypatch.setattr(on.images, "ensure", ensure_later)
+        async with asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(on.start())
+            await reached.wait()
+            reader.timeout = "77"  # as workbench.toml would, whose change is the project's
+            on.registry.adopt(reader.read())
+            go_on.set()
+        await first.result().outcome()
+
+        assert (await on.start()).acceptance.timeout_s == 77
 
 
 async def test_a_caller_that_goes_away_does_not_stop_the_preparation(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,35 @@ def test_a_dead_instance_is_claimed_by_one_and_its_files_go(tmp_path: Path) -> N
         assert not second
 
     assert list(folder.iterdir()) == []
+
+
+def test_who_puts_dead_ones_away_meanwhile_takes_no_living_one_for_dead(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def put_away() -> int:
+        taken = 0
+        while not over.is_set():
+            for name in dead_instances(tmp_path):
+                with claim(tmp_path, name) as claimed:
+                    taken += claimed
+        return taken
+
+    with ThreadPoolExecutor() as others:
+        going = [others.submit(put_away) for _ in range(2)]
+        try:
+            for _ in range(300):
+                with Instance.open(tmp_path, kind=InstanceKind.CLI, started_at=EPOCH) as instance:
+                    assert lock_is_held(instance.lock)
+                    assert live_instances(tmp_path) == (instance.info,)
+        finally:
+            over.set()
+        for each in going:
+            each.result()
+
+    for name in dead_instances(tmp_path):  # told of by the others, right before they were over
+        with claim(tmp_path, name):
+            pass
+    assert list((tmp_path / "instances").iterdir()) == []
 
 
 def test_nothing_can_be_claimed_where_there_is_no_folder(tmp_path: Path) -> None:
