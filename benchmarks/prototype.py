@@ -27,11 +27,24 @@ _VARIABLES = {
 }
 
 
+AS_AWS_HAS_IT = ("/var/lang/bin/python3", "-m", "awslambdaric", "app.handler")
+"""AWS's client for Python with nothing of ours around it."""
+AS_IN_OURS = ("/var/runtime/bootstrap",)
+"""The runtime as a workbench starts it."""
+
+
 @contextmanager
 def prototype(
-    image: str, folder: Path, *, containers: int, runtime: str = "python3.13"
+    image: str,
+    folder: Path,
+    *,
+    containers: int,
+    program: tuple[str, ...] = AS_AWS_HAS_IT,
+    runtime: str = "python3.13",
 ) -> Iterator[int]:
-    """Its port while the context is open; `folder` is the function's, `containers` serve it."""
+    """Its port while the context is open; `folder` is the function's, `containers` serve it, each with a
+    `program` that asks for work.
+    """
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.prototype_server"], stdout=subprocess.PIPE, text=True
     )
@@ -40,7 +53,7 @@ def prototype(
         assert server.stdout is not None
         port = int(server.stdout.readline())
         for _ in range(containers):
-            _start(image, folder, port, ours, runtime)
+            _start(image, folder, port, ours, program, runtime)
         yield port
     finally:
         _remove(ours)
@@ -48,7 +61,9 @@ def prototype(
         server.wait(timeout=10)
 
 
-def _start(image: str, folder: Path, port: int, label: str, runtime: str) -> None:
+def _start(
+    image: str, folder: Path, port: int, label: str, program: tuple[str, ...], runtime: str
+) -> None:
     variables = _VARIABLES | {
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
         # Where this says python3.12 or later, AWS's client makes a thread to ask for work, each time.
@@ -58,9 +73,11 @@ def _start(image: str, folder: Path, port: int, label: str, runtime: str) -> Non
         [
             *("docker", "run", "--detach", "--rm", "--network", "host", "--label", label),
             *("--cpus", "1", "--memory", f"{MEMORY_MB}m", "--read-only"),
-            *("--volume", f"{folder}:/var/task:ro", "--entrypoint", "/var/runtime/bootstrap"),
+            *("--volume", f"{folder}:/var/task:ro", "--workdir", "/var/task"),
+            *("--entrypoint", program[0]),
             *(word for name, value in variables.items() for word in ("--env", f"{name}={value}")),
             image,
+            *program[1:],
         ],
         check=True,
         stdout=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """The yardstick for invocations: the bare Runtime API and an Invoke, and nothing else.
 
-The same web library as the echo server, the same runtime client in the same image, without a
+The same web library as the echo server, a runtime client in the same image, without a
 supervisor, a channel, a log, a history, states, deadlines or figures.
 Run as `python -m benchmarks.prototype_server`; prints its port.
 """

@@ -8,12 +8,12 @@ from typing import Any
 import docker
 import pytest
 
-from tests.e2e.live import Done, Live
+from tests.e2e.live import Done, Live, told
 from tests.e2e.test_misconduct import PRELUDE
 from workbench.model.container import LogStream
 from workbench.model.environment import EnvironmentState
 from workbench.model.invocation import OutcomeKind
-from workbench.model.telemetry import EnvironmentChanged
+from workbench.model.telemetry import EnvironmentChanged, LogLine
 
 pytestmark = [pytest.mark.docker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -152,6 +152,34 @@ async def test_where_it_is_switched_off_it_runs_on(live: Live) -> None:
     assert notes(after) == []
     assert len(after.texts(LogStream.STDOUT)) > 10
     assert after.answer["counted"] - before.answer["counted"] > 50
+
+
+async def test_signal_is_handled_while_the_next_event_is_waited_for(live: Live) -> None:
+    """From Python 3.12 on, as on AWS; before, its client waits where no handler runs."""
+    code = """
+import signal
+
+def rings(number, frame):
+    print("rang", flush=True)
+
+signal.signal(signal.SIGALRM, rings)
+
+def handler(event, context):
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    return event
+"""
+    name = await live.add({"app.py": code}, memory_mb=256, freeze=False)
+    with live.workbench.subscribe() as feed:
+        first = await live.invoke(name, 1)
+        line = await told(
+            feed, lambda value: isinstance(value, LogLine) and value.entry.text == "rang"
+        )
+    again = await live.invoke(name, 2)
+
+    assert isinstance(line, LogLine)
+    assert line.entry.request_id is None, "nothing was in progress"
+    assert [first.answer, again.answer] == [1, 2]
+    assert first.record.environment_id == again.record.environment_id
 
 
 @pytest.mark.parametrize(
