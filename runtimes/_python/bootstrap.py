@@ -19,8 +19,8 @@ import awslambdaric.lambda_literals  # noqa: F401
 from awslambdaric.__main__ import main
 
 if sys.version_info >= (3, 12):
-    import concurrent.futures.thread  # noqa: F401 - what its questions for work come from otherwise
-    import _socket
+    import concurrent.futures.thread  # noqa: F401 - wanted when the client is made
+    import _socket  # not `socket`, which a function would find imported
 
     import awslambdaric.lambda_runtime_client as client
 

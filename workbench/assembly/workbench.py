@@ -229,11 +229,11 @@ async def _deploy(site: Site, workbench: Workbench) -> None:
 
 
 @asynccontextmanager
-async def _watched(site: Site, rooms: _Rooms) -> AsyncIterator[None]:
-    """What changes is taken up while the context is open."""
+async def _watched(site: Site, rooms: _Rooms, *, look: bool) -> AsyncIterator[None]:
+    """What changes is taken up while the context is open. look: also for what has changed before."""
     async with watch(site.root, rooms.reload.noticed, site.bus) as watched:
         rooms.reload.follow(watched)
-        if site.stays:  # what has changed since it was read is looked for
+        if look:
             rooms.reload.noticed(site.root)
         yield
 
@@ -241,7 +241,7 @@ async def _watched(site: Site, rooms: _Rooms) -> AsyncIterator[None]:
 async def _watch_later(site: Site, rooms: _Rooms) -> None:
     """When nothing is held back any more."""
     await rooms.keeper.begun()
-    async with _watched(site, rooms):
+    async with _watched(site, rooms, look=True):
         await asyncio.Event().wait()
 
 
@@ -277,7 +277,7 @@ async def _running(site: Site, rooms: _Rooms, *, held: bool) -> AsyncIterator[Wo
                     if held:
                         tasks.append(inner.create_task(_watch_later(site, rooms), name="watching"))
                     else:
-                        await watches.enter_async_context(_watched(site, rooms))
+                        await watches.enter_async_context(_watched(site, rooms, look=site.stays))
                     try:
                         yield rooms.workbench
                     except Exception as error:  # noqa: BLE001 - raised again below
