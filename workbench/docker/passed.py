@@ -44,6 +44,8 @@ class Passed:
         self._paused = False
         self._closed = False
         self.connections: dict[int, Connection] = {}
+        self._ending: set[Connection] = set()
+        """Nobody is at the other end; that is yet to be told."""
 
     # --- what comes -----------------------------------------------------------------------------------
 
@@ -83,8 +85,10 @@ class Passed:
             raise BadFrame("a connection that is none")
         connected.settimeout(0)
 
-        def closed(_: Connection) -> None:
-            if self.connections.pop(number, None) is not None:
+        def closed(ended: Connection) -> None:
+            self._ending.discard(ended)
+            if self.connections.get(number) is ended:
+                del self.connections[number]
                 self._tell_closed(number)
 
         connection = self.connections[number] = Connection(
@@ -96,6 +100,7 @@ class Passed:
         """Everybody at the other end of a connection is dead: hand over what they sent."""
         connection = self.connections.pop(number, None)
         if connection is not None:
+            self._ending.add(connection)
             connection.take_the_rest()
 
     def end_runtime(self) -> None:
@@ -131,8 +136,8 @@ class Passed:
     def close(self) -> None:
         """Hand over nothing more, and keep nothing."""
         self._closed = True
-        connections, self.connections = self.connections, {}
-        for connection in connections.values():
+        connections, self.connections = {*self.connections.values(), *self._ending}, {}
+        for connection in connections:
             connection.drop()
         if self._pipes is not None:
             self._pipes.close()

@@ -39,8 +39,8 @@ class Connection(asyncio.Transport):
         before: Callable[[bytes], None],
         closed: Callable[[Connection], None],
     ) -> None:
-        """`before` is called with bytes that were read, before they are handed over; `closed` when the
-        socket has been. It must not block.
+        """`before` is called with bytes that were read, before they are handed over; `closed` right before
+        the protocol is told of the end, after which nothing is. The socket must not block.
         """
         super().__init__({"socket": connected, "sockname": connected.getsockname()})
         self._socket = connected
@@ -49,6 +49,8 @@ class Connection(asyncio.Transport):
         self._closed = closed
         self._loop = asyncio.get_running_loop()
         self._protocol: asyncio.Protocol | None = None
+        self._untold: asyncio.Protocol | None = None
+        """The socket is closed, and this is yet to be told."""
         self._waiting = bytearray()
         self._closing = False
         self._wanted = False
@@ -174,9 +176,10 @@ class Connection(asyncio.Transport):
         self._lose()
 
     def drop(self) -> None:
-        """End it at once: nobody will ask for anything over it any more."""
+        """End it at once: nobody will ask for anything over it any more. What has ended is told now."""
         self._stop()
         self._lose(turns=0)
+        self._tell_end()
 
     def _stop(self) -> None:
         if self._waiting:
@@ -190,8 +193,14 @@ class Connection(asyncio.Transport):
         if protocol is None:
             return
         self._socket.close()
-        self._closed(self)
-        after_turns(TURNS if turns is None else turns, lambda: protocol.connection_lost(None))
+        self._untold = protocol
+        after_turns(TURNS if turns is None else turns, self._tell_end)
+
+    def _tell_end(self) -> None:
+        protocol, self._untold = self._untold, None
+        if protocol is not None:
+            self._closed(self)
+            protocol.connection_lost(None)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         assert self._protocol is not None

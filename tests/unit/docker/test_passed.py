@@ -210,6 +210,30 @@ async def test_what_is_left_is_told_before_the_end(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("said", [False, True], ids=["by the runtime", "by the supervisor"])
+@pytest.mark.parametrize("turns", range(8))
+async def test_end_of_a_connection_is_never_told_after_the_channels(
+    tmp_path: Path, turns: int, *, said: bool
+) -> None:
+    """However far the one has come when the other happens."""
+    with supervisor(tmp_path) as (acting, _):
+        request = acting.connection(3)
+        request.sendall(b"request")
+        await acting.told.until(b"request")
+        request.close()
+        if said:
+            acting.say(FrameType.CLOSE, 0, connection=3)
+        for _ in range(turns):
+            await SystemClock().sleep(0)
+        acting.end.close()
+        await acting.told.until("lost")
+        for _ in range(20):
+            await SystemClock().sleep(0)
+
+    told = [each for each in acting.told.happened if not isinstance(each, Figures)]
+    assert told == [b"request", "hung up", "lost"]
+
+
 async def test_nothing_is_taken_while_reading_is_paused(tmp_path: Path) -> None:
     with supervisor(tmp_path) as (acting, channel):
         out, _, _ = acting.pipes()
