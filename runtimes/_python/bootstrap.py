@@ -51,16 +51,13 @@ class Questions:
     ASKED = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n"
 
     def __init__(self, address):
-        self._host, _, port = address.rpartition(":")
-        self._port = int(port)
+        host, _, port = address.rpartition(":")
         self._asked = self.ASKED % address.encode()
-        self._socket = None
+        self._socket = _socket.socket()
+        self._socket.connect((host, int(port)))
 
     def ask(self):
         """The next event: its headers, names in lower case, and its bytes."""
-        if self._socket is None:
-            self._socket = _socket.socket()
-            self._socket.connect((self._host, self._port))
         self._socket.sendall(self._asked)
         rest = self._receive()
         while b"\r\n\r\n" not in rest:

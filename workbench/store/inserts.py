@@ -106,8 +106,9 @@ def _write(connection: sqlite3.Connection, instance: str, changes: Sequence[Chan
         for one in whole
     )
     new = execute(connection, _WHOLE, rows)
-    begun = (_acceptance(instance, accepted[one]) for one in accepted.keys() - whole)
-    execute(connection, _ACCEPTANCE, begun)
+    written = set(whole)
+    begun = [one for name, one in accepted.items() if name not in written]
+    execute(connection, _ACCEPTANCE, (_acceptance(instance, one) for one in begun))
     named = {*accepted, *(entry.request_id for entry in entries if entry.request_id is not None)}
     invocations = _ids(connection, _INVOCATIONS, named)
     payloads = ((invocations[name], one.payload) for name, one in accepted.items())
