@@ -1,5 +1,6 @@
 # `make run` and `make test` do everything, from nothing. `make check` is what CI runs.
-PYTHON ?= python3
+# Which Python; scripts/setup takes the system's own, or the first on the PATH, where none is named.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # One more than there are processors, because tests of containers wait a lot; not more than eight.

@@ -47,6 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Watch(config))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow ones first, so that at the end nobody waits for the one that was begun last. Otherwise
+    as pytest-randomly has shuffled them.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 # --- event loops --------------------------------------------------------------------------------------
 
 

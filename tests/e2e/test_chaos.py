@@ -201,6 +201,7 @@ class Chaos:
         await self.served.start()
 
 
+@pytest.mark.slow
 async def test_every_accepted_invocation_has_one_outcome_whatever_dies(
     tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

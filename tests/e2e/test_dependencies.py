@@ -143,6 +143,7 @@ async def test_installed_once_for_all_who_state_the_same(
     assert len(list(store.iterdir())) == 1
 
 
+@pytest.mark.slow
 async def test_other_content_and_other_runtime_are_installed_apart(
     folder: Path, store: Path
 ) -> None:

@@ -123,6 +123,7 @@ def newest(project: Project) -> dict[str, Any]:
     return listed[0]
 
 
+@pytest.mark.slow
 def test_hooks_report_from_their_containers_with_boto3(tmp_path: Path) -> None:
     project = docker_project(tmp_path / "project")
     project.add("orders", app=APP, runtime=RUNTIME)

@@ -31,6 +31,7 @@ def asking(number: int, *, cold: bool = False) -> InvokeRequest:
 ORPHANS = 200
 
 
+@pytest.mark.slow
 async def test_functions_are_served_while_two_hundred_orphans_go_and_while_the_engine_is_paused(
     tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

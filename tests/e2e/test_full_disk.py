@@ -55,6 +55,7 @@ REMEDY = (
 )
 
 
+@pytest.mark.slow
 async def test_what_a_full_engine_cannot_make_is_refused_with_the_remedy_until_there_is_room(
     tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

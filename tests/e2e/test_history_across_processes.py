@@ -188,6 +188,7 @@ def test_edit_is_served_by_every_workbench_of_the_project(project: Project) -> N
     assert (before, after) == (["a", "a"], ["A", "A"])
 
 
+@pytest.mark.slow
 async def test_killed_run_has_its_outcome_after_the_next_start(project: Project) -> None:
     state = project.root / ".workbench"
     with ExitStack() as stack:

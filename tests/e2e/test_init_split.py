@@ -50,8 +50,10 @@ async def test_the_parts_of_a_cold_start_are_measured(live: Live, runtime: str) 
 async def test_a_runtime_of_ones_own_leaves_boot_and_import_one_figure(live: Live) -> None:
     name = await live.actor("provided.al2023")
 
-    measured = (await live.invoke(name, {})).record.measurements
+    done = await live.invoke(name, {"do": "echo", "value": 1})
 
+    assert done.answer == 1
+    measured = done.record.measurements
     assert measured is not None
     assert (measured.init_ms or 0) > 0
     assert (measured.split.boot_ms, measured.split.import_ms) == (None, None)

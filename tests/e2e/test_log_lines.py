@@ -160,7 +160,8 @@ def handler(event, context):
         open("/tmp/now", "w").close()
     print(event, flush=True)
 """
-    name = await live.add({"app.py": app}, **MANIFEST)
+    # not frozen, or the child may be before it has written
+    name = await live.add({"app.py": app}, **MANIFEST, freeze=False)
 
     left = await live.invoke(name, "leave")
     with live.workbench.subscribe() as feed:

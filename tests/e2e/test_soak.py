@@ -11,6 +11,7 @@ from tests.e2e.soaking import soaked
 pytestmark = pytest.mark.docker
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_after_mixed_work() -> None:
     seed = random.randrange(1_000_000)
 

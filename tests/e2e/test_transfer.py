@@ -39,6 +39,7 @@ def write(project: Project, answer: str) -> None:
     (layer / "shared.py").write_text("NAME = 'common'\n")
 
 
+@pytest.mark.slow
 def test_what_was_exported_runs_in_another_project(tmp_path: Path) -> None:
     project = docker_project(tmp_path / "one")
     write(project, "old")

@@ -35,6 +35,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+@pytest.mark.slow
 def test_each_size_is_measured_and_a_failure_is_no_time(project: Project) -> None:
     words = ("tune", "burns", "-e", "small", "--sizes", "128,256,1769", "--runs", "4")
     ended = project.run(*words, "--json", timeout_s=900)

@@ -9,6 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.integration.cli.program import APP, Project
 
 SECRET = "hunter2-very-secret"
@@ -36,6 +38,7 @@ def call(address: str, target: str) -> tuple[Any, str]:
         return json.load(answer), answer.headers["X-Amz-Executed-Version"]
 
 
+@pytest.mark.slow
 def test_versions_are_made_listed_invoked_and_deleted(project: Project) -> None:
     two_versions(project)
     again = project.run("publish", "shop", "--json")

@@ -107,6 +107,7 @@ def test_down_stops_it_and_says_so(project: Project) -> None:
     assert project.run("ps", "--json").json == []
 
 
+@pytest.mark.slow
 def test_down_ends_one_that_does_not_stop(project: Project) -> None:
     (project.root / "workbench.toml").write_text("[timeouts]\ndrain_s = 0\n")
     with project.serving() as (process, _):

@@ -278,6 +278,7 @@ def test_without_the_key_nothing_is_taken_back(desk: Desk, manifest: Path) -> No
     assert desk.changes()[0].undone_at is None
 
 
+@pytest.mark.slow
 def test_it_may_be_killed_at_any_step(tmp_path: Path) -> None:
     said = subprocess.run(
         [sys.executable, "-m", killed_configuring.__name__, tmp_path],

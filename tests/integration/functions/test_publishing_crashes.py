@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.integration.functions import killed_publishing
 
 AT_LEAST = 15
 """Steps there are; fewer would mean that the counting sees nothing."""
 
 
+@pytest.mark.slow
 def test_publishing_may_be_killed_at_any_step(tmp_path: Path) -> None:
     said = subprocess.run(
         [sys.executable, "-m", killed_publishing.__name__, tmp_path],

@@ -14,6 +14,7 @@ AT_LEAST = {"import": 40, "undo": 15}
 """Steps there are; fewer would mean that the counting sees nothing."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", AT_LEAST)
 def test_importing_may_be_killed_at_any_step(what: str, tmp_path: Path) -> None:
     said = subprocess.run(

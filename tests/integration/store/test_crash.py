@@ -12,6 +12,8 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.integration.store.killed import lines_of, payload_of
 from tests.integration.store.runs import telling, texts
 from workbench.clock import SystemClock
@@ -115,6 +117,7 @@ async def no_trace_is_left(state: Path) -> None:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
+@pytest.mark.slow
 async def test_nothing_answered_is_lost_when_the_workbench_is_killed(state_folder: Path) -> None:
     dice = random.Random()
     heard = Heard()
@@ -189,6 +192,7 @@ def hear_all(state: Path, *, count: int, invocations: int) -> list[Heard]:
     return heard
 
 
+@pytest.mark.slow
 async def test_workbenches_that_work_at_once_lose_nothing(state_folder: Path) -> None:
     for heard in hear_all(state_folder, count=2, invocations=400):
         assert len(heard.reported) == 400

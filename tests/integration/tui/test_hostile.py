@@ -121,6 +121,7 @@ async def test_nothing_in_a_file_name_reaches_the_terminal(tmp_path: Path) -> No
         await player.press("escape")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=1, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )

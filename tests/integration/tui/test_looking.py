@@ -200,6 +200,7 @@ async def test_what_is_not_json_is_shown_as_text(shop: Path) -> None:
         assert not player.app.home.result.response.is_json
 
 
+@pytest.mark.slow
 async def test_six_megabytes_are_there_at_once(shop: Path) -> None:
     big = json.dumps([{"id": number, "name": f"item {number}"} for number in range(150_000)])
 
