@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.fakes.clock import LoopClock
 from tests.fakes.loop import AutojumpLoop, eager_autojump_loop
+from tests.ordering import dealt
 from tests.watching import Watch
 
 # `--hypothesis-profile=deep` for a night's search. No deadlines: a busy machine is not a bug.
@@ -47,11 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Watch(config))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow ones first, so that at the end nobody waits for the one that was begun last. Otherwise
-    as pytest-randomly has shuffled them.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    worker = getattr(config, "workerinput", {"workercount": 1})
+    items[:] = dealt(items, worker["workercount"])
 
 
 # --- event loops --------------------------------------------------------------------------------------

@@ -37,8 +37,7 @@ class Watch:
     def pytest_sessionstart(self) -> None:
         address = os.environ.get("DOCKER_HOST") or f"unix://{_OWN}"
         path = address.removeprefix("unix://")
-        # Where it does not answer now, tests that need it say so themselves.
-        if path != address and _answers(path, "/_ping", within_s=10):
+        if path != address:
             # A thread: there is no event loop around a run of tests.
             threading.Thread(target=self._look, args=(path,), daemon=True).start()  # noqa: TID251
 
@@ -59,6 +58,10 @@ class Watch:
             self._write(self.trouble)
 
     def _look(self, path: str) -> None:
+        # While there is none yet, nothing waits for it: tests that need one say so themselves.
+        while not _answers(path, "/_ping", within_s=10):
+            if self._over.wait(EVERY_S):
+                return
         while not self._over.wait(EVERY_S):
             silent = [each for each in QUESTIONS if not _answers(path, each, within_s=ANSWER_S)]
             if silent and not self._over.is_set():

@@ -81,6 +81,9 @@ struct connection {
     uint32_t unacknowledged; /* bytes written since the last A */
 };
 
+#ifndef IDS
+#define IDS 65536 /* a test makes do with fewer, to have used them all sooner */
+#endif
 static uint16_t last_id;
 static int channel_in, channel_out, listener, signals;
 static int pipes[PIPES] = {-1, -1, -1};
@@ -320,7 +323,7 @@ static int accept_connections(void) {
         if ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) break;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         close_connection(i, 0);
-        do last_id++;
+        do last_id = (last_id + 1) % IDS;
         while (slot_of(last_id) >= 0);
         connections[i].fd = fd;
         connections[i].id = last_id;

@@ -35,15 +35,17 @@ LABEL = "workbench.test"
 
 
 @functools.cache
-def supervisor() -> Path:
-    """The program that is PID 1, compiled from its source. Skips where there is no compiler."""
+def supervisor(*more: str) -> Path:
+    """The program that is PID 1, compiled from its source, with `more` for the compiler. Skips where
+    there is none.
+    """
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler here; the image store's tests use the workbench's own build")
     folder = Path(tempfile.mkdtemp(prefix="wb-supervisor-"))
     folder.chmod(0o755)
     program = folder / "supervisor"
-    flags = ["-O2", "-static", "-Wall", "-Wextra", "-Werror"]
+    flags = ["-O2", "-static", "-Wall", "-Wextra", "-Werror", *more]
     subprocess.run([compiler, *flags, "-o", program, SOURCE], check=True)
     return program
 
@@ -125,13 +127,19 @@ class DockerSubject:
 
 @asynccontextmanager
 async def docker_subject(
-    *, memory_mb: int = 512, ahead: Ahead | None = None, passes: bool = True
+    *,
+    memory_mb: int = 512,
+    ahead: Ahead | None = None,
+    passes: bool = True,
+    program: Path | None = None,
 ) -> AsyncIterator[DockerSubject]:
     """A driver that is open; what tests left behind is removed afterwards.
 
     passes: supervisors pass descriptors, as on this kernel they can; else they relay.
+    program: another supervisor.
     """
-    image, program = python_image(), supervisor()
+    image = python_image()
+    program = program or supervisor()
     client = await EngineClient.connect()
     folder = Path(tempfile.mkdtemp(prefix="wb-e2e-"))
     folder.chmod(0o755)
