@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.live import Live, a_live_project
+from tests.e2e.live import PATIENCE_S, Live, a_live_project
 from workbench.clock import SystemClock
 from workbench.model.container import LogStream
 from workbench.model.invocation import OutcomeKind
@@ -144,9 +144,12 @@ class Soak:
 
     async def settle(self) -> Holdings:
         """Let go of every environment, wait until the cells are as many as there shall be, and look."""
-        for name in self.functions:
-            self.live.workbench.environments.drain(name)
-        await self.live.until(lambda: not self.live.workbench.environments.mine())
+        environments = self.live.workbench.environments
+        async with asyncio.timeout(PATIENCE_S):
+            while environments.mine():
+                for name in self.functions:
+                    environments.drain(name)
+                await SystemClock().sleep(0.2)  # the last save may start one only now
         async with asyncio.timeout(120):
             before, same = -1, 0
             while same < 5:  # what is made ahead of need is made by and by
