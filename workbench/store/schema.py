@@ -59,9 +59,16 @@ def migrate(
 
 def check(connection: sqlite3.Connection, path: Path, *, known: int, what: str = "history") -> int:
     """The schema the database is at. Raises what `migrate` raises."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    outside = not connection.in_transaction
+    if outside:
+        connection.execute("BEGIN")  # all of one moment: another process may be making it just now
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    finally:
+        if outside and connection.in_transaction:
+            connection.execute("ROLLBACK")
     if application != APPLICATION_ID and (application or found or objects):
         raise DatabaseCorrupt(path, detail="it is a database of another program", what=what)
     if found > known:
