@@ -25,9 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class _InContainers:
-    """Runs the suite's functions in the image of `runtime`. python3.11 and nodejs20.x, which have the
-    same clients, are what `test_clients_agree.py` tries.
-    """
+    """Runs the suite's functions in the image of `runtime`."""
 
     runtime: str
     _cache: Path
@@ -40,10 +38,22 @@ class _InContainers:
         return a_docker_stage(self.runtime, self._cache)
 
 
+class TestPython311(_InContainers, PythonSuite):
+    """See the suite."""
+
+    runtime = "python3.11"
+
+
 class TestPython313(_InContainers, PythonSuite):
     """See the suite."""
 
     runtime = "python3.13"
+
+
+class TestNode20(_InContainers, NodeSuite):
+    """See the suite."""
+
+    runtime = "nodejs20.x"
 
 
 class TestNode22(_InContainers, NodeSuite):

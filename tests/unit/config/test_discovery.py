@@ -22,10 +22,12 @@ from workbench.config.discovery import ProjectReader, read_function, read_projec
 from workbench.errors import InvalidParameter
 from workbench.model.function import Severity
 
+_HEARD = ("open", "os.scandir", "os.listdir", "exec", "import")
+
 
 class _Witness:
-    """Counts what a thread opens and lists, through the interpreter's own audit events. Others may have
-    things to do, those of pytest's plugins too.
+    """Counts what a thread opens and lists, and what any thread executes, through the interpreter's own
+    audit events. Other threads, those of pytest's plugins too, may have files to open.
     """
 
     def __init__(self) -> None:
@@ -35,13 +37,9 @@ class _Witness:
         sys.addaudithook(self._heard)
 
     def _heard(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.watching == get_ident() and event in (
-            "open",
-            "os.scandir",
-            "os.listdir",
-            "exec",
-            "import",
-        ):
+        if self.watching is None or event not in _HEARD:
+            return
+        if event == "exec" or self.watching == get_ident():
             self.counts[event] += 1
             self.paths.append(str(arguments[0]))
 

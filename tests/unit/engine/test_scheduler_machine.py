@@ -28,6 +28,7 @@ from tests.fakes.loop import AutojumpLoop, eager_autojump_loop
 from tests.fakes.runtime import Event, FakeRuntime, died, failing_to_initialise, killed
 from tests.fakes.versions import a_version
 from workbench.engine.run import Run
+from workbench.engine.scheduler import JUST_ANSWERED_S
 from workbench.errors import ContainerRefused, InvalidParameter, ThrottledError
 from workbench.model.concurrency import InitializationType
 from workbench.model.environment import EnvironmentState
@@ -207,9 +208,10 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.let_happen()
 
     def somebody_can_lend(self) -> bool:
-        """It has been answered, and its runtime has not come back."""
+        """It has just been answered, and its runtime has not come back."""
+        since_s = self.loop.time() - JUST_ANSWERED_S
         runs = self.engine.scheduler._runs.values()
-        return any(run.answered_since(-math.inf) and not run.given_back for run in runs)
+        return any(run.answered_since(since_s) and not run.given_back for run in runs)
 
     @precondition(lambda self: self.working)
     @rule(index=st.integers(0, 100), end=st.sampled_from(ENDS))
