@@ -14,9 +14,10 @@ from workbench.facade.instances import InstanceInfo
 from workbench.facade.workbench import Workbench
 from workbench.values import dataclass
 
-NOBODY = "No workbench runs on this project: start one with `workbench`, or with `workbench serve`."
+NOBODY = "No workbench on this project takes orders: start one with `workbench`, or with `workbench serve`."
 
-
+STARTS_S = 5.0
+"""How long a workbench that has only just been started is waited for until it takes orders."""
 SETTLE_S = 2.0
 """How long a workbench that does not answer is waited for."""
 
@@ -49,7 +50,11 @@ class Reply:
 
 async def order(workbench: Workbench, what: str, **details: Any) -> list[Reply]:
     """Give an order to all that take any, side by side; what each answered, the oldest first."""
-    taking = [info for info in await workbench.instances.others() if info.control is not None]
+    taking = await workbench.instances.taking_orders(within_s=STARTS_S)
+    return await _order(taking, what, details)
+
+
+async def _order(taking: Sequence[InstanceInfo], what: str, details: dict[str, Any]) -> list[Reply]:
     async with asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(_ask(info, what, details)) for info in taking]
     return [each.result() for each in asked]
@@ -59,7 +64,7 @@ async def settled(workbench: Workbench, output: Output) -> None:
     """See that what the others have done by now can be read; they write a little later than they do."""
     try:
         async with asyncio.timeout(SETTLE_S):
-            await order(workbench, "settle")
+            await _order(await workbench.instances.taking_orders(), "settle", {})
     except TimeoutError:
         output.say("A workbench on this project does not answer: its newest may not be shown.")
 

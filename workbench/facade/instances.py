@@ -10,7 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from workbench.clock import Clock
-from workbench.store.instances import Instance, InstanceInfo, live_instances, lock_is_held
+from workbench.store.instances import (
+    Instance,
+    InstanceInfo,
+    InstanceKind,
+    live_instances,
+    lock_is_held,
+)
 
 __all__ = ["InstanceInfo", "Instances"]
 
@@ -35,6 +41,19 @@ class Instances:
         """Those that run beside this one, oldest first."""
         live = await asyncio.to_thread(live_instances, self._state)
         return tuple(info for info in live if info.instance != self._own.name)
+
+    async def taking_orders(self, *, within_s: float = 0.0) -> tuple[InstanceInfo, ...]:
+        """Those others that take orders. One that will, and has only just been started, is waited for."""
+        until_s = self._clock.monotonic() + within_s
+        while True:
+            others = await self.others()
+            begin = any(
+                info.control is None and info.kind is not InstanceKind.CLI for info in others
+            )
+            if not begin or self._clock.monotonic() >= until_s:
+                return tuple(info for info in others if info.control is not None)
+            # A file has no other way of telling that it was written, across processes.
+            await self._clock.sleep(_LOOK_EVERY_S)
 
     async def stop(
         self, instances: Sequence[InstanceInfo], *, within_s: float

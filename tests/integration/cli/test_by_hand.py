@@ -285,7 +285,7 @@ def test_with_nobody_there_that_is_said(tmp_path: Path) -> None:
     for words in (["warm", "orders"], ["drain", "orders"], ["recycle", "orders"]):
         ended = project.run(*words)
         assert ended.code == 3
-        assert "No workbench runs on this project: start one" in ended.err
+        assert "No workbench on this project takes orders: start one" in ended.err
     assert project.run("warm", "orders", "--json").json == []
 
 
