@@ -42,6 +42,7 @@ that the workbench could not do its job, or that the request was wrong::
     │  ├─ BuildFailed
     │  ├─ DiskFull               the engine's, or where our files for its containers are
     │  ├─ ContainerRefused
+    │  │  └─ FolderNotShared     it runs elsewhere, and does not see what the container needs
     │  └─ ContainerLost
     ├─ StoreError            the history, or what was published, could not be read or written
     │  ├─ DatabaseLocked          another program has held it for too long
@@ -463,6 +464,17 @@ class ContainerRefused(DriverError):
     def __init__(self, detail: str) -> None:
         super().__init__(f"The container engine refused: {detail}")
         self.detail = detail
+
+
+class FolderNotShared(ContainerRefused):
+    """The engine runs elsewhere and does not see a folder of this machine. `detail` names it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"{detail.rstrip('.')}. It runs in a virtual machine or on another computer and does not see "
+            "that folder: share it with the engine (Docker Desktop: Settings, Resources, File "
+            "sharing), or use an engine of this machine."
+        )
 
 
 class ContainerLost(DriverError):

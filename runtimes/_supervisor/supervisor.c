@@ -748,7 +748,7 @@ static void open_channel(const char *path) {
         strcpy(address.sun_path, path);
         channel_in = channel_out = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (connect(channel_in, (struct sockaddr *)&address, sizeof address) < 0) die(path);
-    } else { /* attached: an engine on another machine reaches us through our own stdin and stdout */
+    } else { /* attached: from another kernel we are reached through our own stdin and stdout */
         channel_in = fcntl(0, F_DUPFD_CLOEXEC, 3);
         channel_out = fcntl(1, F_DUPFD_CLOEXEC, 3);
         fcntl(channel_out, F_SETFL, O_NONBLOCK);
@@ -834,7 +834,7 @@ int main(int argc, char **argv) {
     prctl(PR_SET_DUMPABLE, 0); /* the function runs as the same user: it may not look inside */
     mallopt(M_MMAP_THRESHOLD, CHUNK); /* large buffers go back to the function when they are freed */
     open_signals();
-    open_channel(argc > 1 ? argv[1] : NULL);
+    open_channel(argc > 1 && strcmp(argv[1], "-") ? argv[1] : NULL);
     /* "hold": nothing will run here; whoever joins this network namespace listens there itself. */
     const char *how = argc > 2 ? argv[2] : "";
     if (!strcmp(how, "hold")) listener = -1;

@@ -130,12 +130,13 @@ async def docker_subject(
     *,
     memory_mb: int = 512,
     ahead: Ahead | None = None,
-    passes: bool = True,
+    near: bool | None = True,
     program: Path | None = None,
 ) -> AsyncIterator[DockerSubject]:
     """A driver that is open; what tests left behind is removed afterwards.
 
-    passes: supervisors pass descriptors, as on this kernel they can; else they relay.
+    near: supervisors connect to us and pass descriptors, or are reached through the engine; `None`: as
+    the driver finds out itself.
     program: another supervisor.
     """
     image = python_image()
@@ -153,7 +154,7 @@ async def docker_subject(
             timeouts=Timeouts(),
             ahead=ahead,
         )
-        driver.passes = passes
+        driver.near = near
         async with driver.open():
             subject = DockerSubject(driver, folder, image, memory_mb)
             yield subject

@@ -19,8 +19,8 @@ class TestDockerDriver(ContainerDriverSuite):
         return docker_subject()
 
 
-class TestRelayingDockerDriver(ContainerDriverSuite):
-    """The same, where the channel carries bytes only: an engine on another kernel."""
+class TestAttachedDockerDriver(ContainerDriverSuite):
+    """The same, where the channel goes over the engine's own API: one on another kernel."""
 
     def subject(self) -> AbstractAsyncContextManager[Subject]:
-        return docker_subject(passes=False)
+        return docker_subject(near=False)

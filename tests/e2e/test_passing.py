@@ -32,12 +32,12 @@ call("/again")
 )
 
 
-@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("near", [True, False])
 async def test_connection_is_read_by_the_workbench_itself_where_it_can_be(
-    passes: bool,
+    near: bool,
 ) -> None:
     witness = Witness(holds={"/held"})
-    async with docker_subject(passes=passes) as subject:
+    async with docker_subject(near=near) as subject:
         container = await begin(subject, ASKS, witness)
         assert isinstance(container, DockerContainer)
         await witness.until_asked("/held")
@@ -47,7 +47,7 @@ async def test_connection_is_read_by_the_workbench_itself_where_it_can_be(
         left = len(container.channel.passed.connections)
         await container.remove()
 
-    assert passed == (1 if passes else 0)
+    assert passed == (1 if near else 0)
     assert left == 0
     assert witness.log(LogStream.STDOUT) == b"line\n"
 

@@ -90,6 +90,7 @@ FAULTS: dict[type[WorkbenchError], Fault] = {
     errors.RuntimeMissing: _CONFLICT,  # likewise
     errors.DiskFull: _SERVICE,
     errors.ContainerRefused: _SERVICE,
+    errors.FolderNotShared: _SERVICE,
     errors.ContainerLost: _SERVICE,
     errors.StoreError: _SERVICE,
     errors.DatabaseLocked: _SERVICE,

@@ -70,6 +70,7 @@ EXITS: dict[type[WorkbenchError], Exit] = {
     errors.BuildFailed: Exit.COULD_NOT,
     errors.DiskFull: Exit.COULD_NOT,
     errors.ContainerRefused: Exit.COULD_NOT,
+    errors.FolderNotShared: Exit.COULD_NOT,
     errors.ContainerLost: Exit.COULD_NOT,
     errors.StoreError: Exit.COULD_NOT,
     errors.DatabaseLocked: Exit.COULD_NOT,

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import platform
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from workbench.clock import Clock
@@ -19,6 +22,7 @@ from workbench.errors import (
     DiskFull,
     DriverError,
     EngineUnreachable,
+    FolderNotShared,
     ImageMissing,
 )
 
@@ -38,6 +42,10 @@ CONNECT_S = 30
 """For the first answer: the call may be what starts the engine (systemd's socket activation)."""
 SILENT_S = 60
 """A call of which nothing is heard for so long has failed."""
+_ANY_VERSION = "1.40"
+"""Of the API, to ask for the engine's own with."""
+_UNSEEN = ("bind source path does not exist", "mounts denied", "statfs /")
+"""How Docker, Docker Desktop and Podman say that a folder to be mounted is not there for them."""
 
 
 class EngineClient:
@@ -108,6 +116,17 @@ class EngineClient:
             if not self._waiting:
                 self._asked.clear()
 
+    async def is_near(self) -> bool:
+        """Containers run on this very kernel, and see its sockets and descriptors. Raises `DriverError`.
+
+        False for an engine in a virtual machine (Docker Desktop's, Colima's, Podman's), and for one
+        that answers over a network.
+        """
+        if sys.platform != "linux" or not str(self.api.base_url).startswith("http+docker"):
+            return False
+        version = await self.call(self.api.version)
+        return str(version.get("KernelVersion", "")) == platform.release()
+
     def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         ending = loop.run_in_executor(self._threads, translated, work)
@@ -140,8 +159,7 @@ def translated(work: Callable[[], T]) -> T:
     except docker.errors.ImageNotFound as error:
         raise ImageMissing(_detail(error), remedy="Run: workbench build") from error
     except docker.errors.APIError as error:
-        detail = _detail(error)
-        raise (DiskFull if tells_full(detail) else ContainerRefused)(detail) from error
+        raise _refusal(_detail(error)) from error
     except docker.errors.DockerException as error:
         raise DriverError(f"The container engine's client failed: {error}") from error
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
@@ -153,25 +171,44 @@ def translated(work: Callable[[], T]) -> T:
         raise DriverError(f"The container engine did not answer as expected: {error}") from error
 
 
+def _refusal(detail: str) -> DriverError:
+    if tells_full(detail):
+        return DiskFull(detail)
+    unseen = any(words in detail.lower() for words in _UNSEEN)
+    return (FolderNotShared if unseen else ContainerRefused)(detail)
+
+
 def _detail(error: Any) -> str:
     return str(error.explanation or error)
 
 
 def _connect() -> docker.APIClient:
-    import docker
     import docker.errors
-    from docker.utils import kwargs_from_env
+    import requests
 
     _try_socket()
     try:
-        api = docker.APIClient(
-            **kwargs_from_env(), version="auto", timeout=CONNECT_S
-        )  # asks for it
-    except docker.errors.DockerException as error:
+        with closing(_client(_ANY_VERSION)) as asking:
+            version = str(asking.version(api_version=False)["ApiVersion"])
+        api = _client(version)
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise _unreachable(str(error)) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreachable("what answers there is no container engine") from error
     api.timeout = SILENT_S
-    # A quarter of a call's processor time is looking for proxies and passwords, which no socket has.
-    api.trust_env = not str(api.base_url).startswith("http+docker")
+    return api
+
+
+def _client(version: str) -> docker.APIClient:
+    """Asks nothing yet; left to itself, the SDK asks for the version before it can be told whom to trust."""
+    import docker
+    from docker.utils import kwargs_from_env
+
+    api = docker.APIClient(**kwargs_from_env(), version=version, timeout=CONNECT_S)
+    # A quarter of a call's processor time is looking for proxies and passwords, which no socket has; and
+    # REQUESTS_CA_BUNDLE would win over the certificates in DOCKER_CERT_PATH.
+    socket = str(api.base_url).startswith("http+docker")
+    api.trust_env = not socket and not isinstance(api.verify, str)
     return api
 
 

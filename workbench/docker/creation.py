@@ -28,19 +28,29 @@ _INSIDE_TMP = "/tmp"  # noqa: S108 - the container's, of the size that the funct
 
 
 def creation(
-    spec: ContainerSpec, *, channel_folder: Path, supervisor: Path, joins: str | None, role: str
+    spec: ContainerSpec,
+    *,
+    channel_folder: Path | None,
+    supervisor: Path,
+    joins: str | None,
+    role: str,
 ) -> dict[str, Any]:
     """What the engine's create call is given.
 
+    channel_folder: where the socket is that its supervisor connects to; `None`: the engine connects
+    it, over its stdin and stdout, and closes them when whoever is connected has gone.
     joins: the id of a container whose network namespace it joins, instead of having its own. role: what
     its supervisor does with a runtime's descriptors, `pass` or `relay`; `hold`: there is none, it is
     there for its network namespace alone.
     """
-    binds = [
-        f"{channel_folder}:{_INSIDE_CHANNEL}:ro",
-        f"{supervisor}:{_INSIDE_SUPERVISOR}:ro",
-        *(f"{mount.source}:{mount.target}:ro" for mount in spec.mounts),
+    mounts = [
+        _mount(supervisor, _INSIDE_SUPERVISOR),
+        *(_mount(mount.source, mount.target) for mount in spec.mounts),
     ]
+    channel, streams = "-", {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True}
+    if channel_folder is not None:
+        mounts.append(_mount(channel_folder, _INSIDE_CHANNEL))
+        channel, streams = f"{_INSIDE_CHANNEL}/channel", {}
     memory = memory_bytes(spec)
     limits: dict[str, Any] = {}
     if spec.limits:
@@ -53,17 +63,18 @@ def creation(
     return {
         "Image": spec.image,
         "Entrypoint": [_INSIDE_SUPERVISOR],
-        "Cmd": [f"{_INSIDE_CHANNEL}/channel", role],
+        "Cmd": [channel, role],
+        **streams,
         "Env": [],
         "User": USER,
         "WorkingDir": TASK_ROOT,
         "Labels": dict(spec.labels) | {"workbench.environment": spec.environment_id},
         "HostConfig": {
             "AutoRemove": True,
-            "Binds": binds,
             "CapDrop": ["ALL"],
             "IpcMode": "none",  # no /dev/shm: only /tmp can be written to, as in Lambda
             "LogConfig": {"Type": "none"},
+            "Mounts": mounts,
             "NetworkMode": NETWORK if joins is None else f"container:{joins}",
             "PidsLimit": PIDS,
             "ReadonlyRootfs": True,
@@ -75,6 +86,11 @@ def creation(
             **limits,
         },
     }
+
+
+def _mount(source: Path, target: str) -> dict[str, Any]:
+    """Of this kind, a source that the engine does not see is an error; else it would make a folder."""
+    return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": True}
 
 
 def memory_bytes(spec: ContainerSpec) -> int:

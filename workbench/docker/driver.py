@@ -9,15 +9,22 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
-import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AsyncExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from workbench.clock import Clock, SystemClock
+from workbench.docker.attached import attach
 from workbench.docker.cell import DockerCell
 from workbench.docker.channel import Channel
 from workbench.docker.channel_socket import listening
@@ -90,8 +97,10 @@ class DockerDriver:
         self._calm = asyncio.Event()
         self._calm.set()
         self._ahead = ahead
-        self.passes = sys.platform == "linux"
-        """Containers run on this kernel, so that their supervisors can pass descriptors to us."""
+        self.near: bool | None = None
+        """Containers run on this kernel, so that their supervisors can connect to us and pass
+        descriptors; `None`: not known before it is open.
+        """
         self.namespaces: Namespaces | None = None
         self._leaving = Leaving(client)
 
@@ -99,7 +108,9 @@ class DockerDriver:
     async def open(self) -> AsyncIterator[DockerDriver]:
         """Ready to create while the context is open."""
         await ensure_network(self.client)
-        if self.passes:
+        if self.near is None:
+            self.near = await self.client.is_near()
+        if self.near:
             _raise_descriptor_limit()
         with (
             closing(LockedFolder.claim(self.channels)),
@@ -201,8 +212,10 @@ class DockerDriver:
         joins the network namespace of `holder`, or `holds` one itself.
         """
         channel = Channel(listener, connections)
-        folder = self.channels / spec.environment_id[:12]  # its channel's socket
-        folders = (*folders, folder)
+        folder: Path | None = None  # of its channel's socket
+        if self.near:
+            folder = self.channels / spec.environment_id[:12]
+            folders = (*folders, folder)
         await self._describe(spec.image)
         made: list[str] = []
         arguments = creation(
@@ -210,7 +223,7 @@ class DockerDriver:
             channel_folder=folder,
             supervisor=self._supervisor,
             joins=None if holder is None else holder.container_id,
-            role="hold" if holds else "pass" if self.passes else "relay",
+            role="hold" if holds else "pass" if self.near else "relay",
         )
         api = self.client.api
 
@@ -221,12 +234,12 @@ class DockerDriver:
             made.append(created["Id"])
 
         try:
-            with own_files():
-                _make_folder(folder)
-            with listening(folder / "channel", channel):
+            with nullcontext() if folder is None else _reachable(folder, channel):
                 await self.client.complete(make)
                 self._made.add(made[0])
                 listener.on_created()
+                if folder is None:
+                    await attach(self.client, made[0], channel)
                 await self.client.complete(api.start, made[0])
                 await channel.greeted.wait()
         except BaseException:
@@ -312,9 +325,14 @@ class DockerDriver:
             self._images[image] = await self.client.call(self.client.api.inspect_image, image)
 
 
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)  # the container's user looks it up; its parents are closed to others
+@contextmanager
+def _reachable(folder: Path, channel: Channel) -> Iterator[None]:
+    """A socket in a folder of its own, where a supervisor connects to `channel`."""
+    with own_files():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)  # the container's user looks it up; its parents are closed to others
+    with listening(folder / "channel", channel):
+        yield
 
 
 def _raise_descriptor_limit() -> None:

@@ -43,7 +43,7 @@ def build_host(environment: Mapping[str, str]) -> BuildHost:
         for name, spellings in _INDEX_VARIABLES.items()
     }
     return BuildHost(
-        ca_bundle=bundle or _bundled(),
+        ca_bundle=(bundle or _bundled()).resolve(),  # as an engine elsewhere sees it: no links
         package_indexes=tuple((name, value) for name, value in indexes.items() if value),
     )
 

@@ -97,7 +97,7 @@ async def install(builder: Builder, wanted: Installation, progress: Progress) ->
 def _creation(
     api: docker.APIClient, wanted: Installation, host: BuildHost, *, user: str
 ) -> dict[str, Any]:
-    from docker.types import LogConfig
+    from docker.types import LogConfig, Mount
 
     variables = {
         "PATH": dict(wanted.variables).get("PATH", "/usr/local/bin:/usr/bin:/bin"),
@@ -107,10 +107,10 @@ def _creation(
         **dict(host.package_indexes),
     }
     host_config = api.create_host_config(
-        binds=[
-            f"{wanted.source}:{SOURCE}:ro",
-            f"{wanted.installed}:{INSTALLED}:rw",
-            f"{host.ca_bundle}:{_INSIDE_CA}:ro",
+        mounts=[
+            Mount(SOURCE, str(wanted.source), type="bind", read_only=True),
+            Mount(INSTALLED, str(wanted.installed), type="bind"),
+            Mount(_INSIDE_CA, str(host.ca_bundle), type="bind", read_only=True),
         ],
         cap_drop=["ALL"],
         network_mode=NETWORK,
