@@ -22,6 +22,7 @@ import pytest
 from tests.integration.conformance.acts import MISSING, Act
 from workbench.docker.client import EngineClient
 from workbench.docker.driver import Ahead, DockerDriver
+from workbench.docker.files import Files
 from workbench.errors import DriverError
 from workbench.model.container import ContainerSpec, Mount, RuntimeStart
 from workbench.model.names import EnvironmentId
@@ -130,13 +131,12 @@ async def docker_subject(
     *,
     memory_mb: int = 512,
     ahead: Ahead | None = None,
-    near: bool | None = True,
+    attached: bool = False,
     program: Path | None = None,
 ) -> AsyncIterator[DockerSubject]:
     """A driver that is open; what tests left behind is removed afterwards.
 
-    near: supervisors connect to us and pass descriptors, or are reached through the engine; `None`: as
-    the driver finds out itself.
+    attached: supervisors are reached through the engine, though they could connect to us.
     program: another supervisor.
     """
     image = python_image()
@@ -146,16 +146,17 @@ async def docker_subject(
     folder.chmod(0o755)
     subject: DockerSubject | None = None
     try:
+        files = Files(client, labels=((LABEL, "1"),))
         driver = DockerDriver(
-            client,
+            files,
             supervisor=program,
             channels=folder / "c",
             cells=folder / "cells" / "c",
             timeouts=Timeouts(),
             ahead=ahead,
         )
-        driver.near = near
-        async with driver.open():
+        driver.near = driver.near and not attached
+        async with files.open(), driver.open():
             subject = DockerSubject(driver, folder, image, memory_mb)
             yield subject
     finally:

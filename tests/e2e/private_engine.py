@@ -30,8 +30,9 @@ IMAGE = "private:1"
 class PrivateEngine:
     """A dockerd with folders, a socket and images of its own. Blocks where it is not `async`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, blind: bool = False) -> None:
         self.folder = folder
+        self._blind = blind
         self.disk = folder / "disk"
         self.data = self.disk / "data"
         """Images, and what containers write."""
@@ -51,7 +52,7 @@ class PrivateEngine:
             # In a network of its own: without a bridge it would delete the machine's docker0.
             self._process = subprocess.Popen(
                 [
-                    *("unshare", "--net"),
+                    *("unshare", "--net", *(_hiding(self.folder) if self._blind else ())),
                     *("dockerd", "--host", self.address, "--bridge", "none"),
                     *("--data-root", self.data, "--exec-root", self.folder / "exec"),
                     *("--pidfile", self.folder / "pid", "--config-file", self.folder / "settings"),
@@ -134,6 +135,13 @@ class PrivateEngine:
             subprocess.run(["umount", "-l", mount], check=False)
 
 
+def _hiding(folder: Path) -> tuple[str, ...]:
+    """A program runs without this machine's temporary files, where all of a test's are; with `folder`."""
+    hide = 'mount --bind "$1" /mnt; mount -t tmpfs none "$2"; mkdir "$1"; mount --move /mnt "$1"'
+    hide += '; shift 2; exec "$@"'
+    return ("--mount", "sh", "-ec", hide, "sh", str(folder), tempfile.gettempdir())
+
+
 def _empty(api: Any) -> None:
     for container in api.containers(all=True):
         with suppress(DockerException):
@@ -148,15 +156,18 @@ def _mounts_below(folder: Path) -> list[str]:
 
 
 @asynccontextmanager
-async def a_private_engine(*, disk_mb: int | None = None) -> AsyncIterator[PrivateEngine]:
+async def a_private_engine(
+    *, disk_mb: int | None = None, blind: bool = False
+) -> AsyncIterator[PrivateEngine]:
     """One with `IMAGE`, and with nothing else. Skips where this machine does not let us have one.
 
-    disk_mb: the size of a disk of its own; `None`: it shares this machine's.
+    disk_mb: the size of a disk of its own; `None`: it shares this machine's. blind: it sees no files of
+    tests, as one on another computer.
     """
     if shutil.which("dockerd") is None or os.getuid() != 0:
         pytest.skip("a private container engine needs dockerd, and root to run it")
     folder = Path(tempfile.mkdtemp(prefix="wb-engine-"))
-    engine = PrivateEngine(folder)
+    engine = PrivateEngine(folder, blind=blind)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         if disk_mb is not None:

@@ -34,7 +34,7 @@ async def test_an_engine_on_a_network_is_known_for_one_and_runs_what_it_is_given
         if tls:
             monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
             monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
-        async with docker_subject(near=None) as subject:
+        async with docker_subject() as subject:
             container = await begin(subject, acts.ASKS, witness)
             await witness.until_exit()
             await container.remove()
@@ -45,14 +45,14 @@ async def test_an_engine_on_a_network_is_known_for_one_and_runs_what_it_is_given
 
 
 async def test_the_engine_of_this_machine_is_near() -> None:
-    async with docker_subject(near=None) as subject:
+    async with docker_subject() as subject:
         assert subject.driver.near is True
 
 
 async def test_container_ends_with_the_connection_whoever_was_at_its_end() -> None:
     """As after kill -9: nobody removes it, and nobody tells it anything."""
     witness = Witness()
-    async with docker_subject(near=False) as subject:
+    async with docker_subject(attached=True) as subject:
         container = await begin(subject, acts.IGNORES_SIGTERM, witness)
         assert isinstance(container, DockerContainer)
         await witness.until_asked("/ready")
@@ -67,7 +67,7 @@ async def test_container_ends_with_the_connection_whoever_was_at_its_end() -> No
 
 
 async def test_what_the_engine_refuses_is_told_in_its_words() -> None:
-    async with docker_subject(near=False) as subject:
+    async with docker_subject(attached=True) as subject:
         with pytest.raises(ContainerRefused, match=r"[Nn]o such container: nothing-of-ours"):
             await attach(subject.driver.client, "nothing-of-ours", Channel(Nobody(), nobody))
 

@@ -16,6 +16,7 @@ from tests.e2e.workshop import RUNTIMES, TEST_LABELS, Workshop, a_docker_stage, 
 from workbench.assembly.tidying import delete_unused
 from workbench.config.dependencies import read_stated
 from workbench.docker.dependencies import DockerDependencies
+from workbench.docker.files import Files
 from workbench.errors import BuildFailed, InvalidManifest
 from workbench.model.container import Mount
 from workbench.model.names import FunctionName, RuntimeName
@@ -59,13 +60,17 @@ def store(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def a_store(
-    store: Path, labels: tuple[tuple[str, str], ...] = TEST_LABELS
+    store: Path, labels: tuple[tuple[str, str], ...] = TEST_LABELS, *, seen: bool = True
 ) -> AsyncIterator[tuple[DockerDependencies, Workshop]]:
-    async with (
-        a_workshop() as workshop,
-        DockerDependencies.open(workshop.images, folder=store, labels=labels) as opened,
-    ):
-        yield opened, workshop
+    """seen: as if the engine saw this machine's folders, or did not."""
+    async with a_workshop() as workshop:
+        files = Files(workshop.client, labels=labels)
+        files.seen = seen
+        async with (
+            files.open(),
+            DockerDependencies.open(workshop.images, files, folder=store, labels=labels) as opened,
+        ):
+            yield opened, workshop
 
 
 async def ensure(
@@ -78,12 +83,14 @@ async def ensure(
     return None if stated is None else await opened.ensure(NAME, stated, runtime, image)
 
 
-@pytest.mark.parametrize("name", ["python3.11", "python3.13"])
+@pytest.mark.parametrize(
+    ("name", "seen"), [("python3.11", True), ("python3.13", True), ("python3.13", False)]
+)
 async def test_requirements_are_there_for_the_function(
-    name: str, folder: Path, store: Path, tmp_path: Path
+    name: str, seen: bool, folder: Path, store: Path, tmp_path: Path
 ) -> None:
     (folder / "requirements.txt").write_text(REQUIREMENTS)
-    async with a_store(store) as (opened, workshop):
+    async with a_store(store, seen=seen) as (opened, workshop):
         mount = await ensure(opened, workshop, folder, name)
         told = workshop.told()
     assert mount is not None
@@ -99,13 +106,15 @@ async def test_requirements_are_there_for_the_function(
     assert any("Successfully installed six-1.17.0" in line for line in lines)
 
 
-@pytest.mark.parametrize("name", ["nodejs20.x", "nodejs22.x"])
+@pytest.mark.parametrize(
+    ("name", "seen"), [("nodejs20.x", True), ("nodejs22.x", True), ("nodejs22.x", False)]
+)
 async def test_locked_packages_are_there_for_the_function(
-    name: str, folder: Path, store: Path, tmp_path: Path
+    name: str, seen: bool, folder: Path, store: Path, tmp_path: Path
 ) -> None:
     (folder / "package.json").write_text(json.dumps(PACKAGE))
     (folder / "package-lock.json").write_text(json.dumps(LOCK))
-    async with a_store(store) as (opened, workshop):
+    async with a_store(store, seen=seen) as (opened, workshop):
         mount = await ensure(opened, workshop, folder, name)
     assert mount is not None
     assert mount.target == "/var/task/node_modules"

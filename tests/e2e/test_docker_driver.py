@@ -23,4 +23,4 @@ class TestAttachedDockerDriver(ContainerDriverSuite):
     """The same, where the channel goes over the engine's own API: one on another kernel."""
 
     def subject(self) -> AbstractAsyncContextManager[Subject]:
-        return docker_subject(near=False)
+        return docker_subject(attached=True)

@@ -24,6 +24,7 @@ from workbench.docker.builder import BuildOrder, only_digest
 from workbench.docker.context import BuildContext
 from workbench.docker.dependencies import DockerDependencies
 from workbench.docker.doctor import Premises
+from workbench.docker.files import Files
 from workbench.docker.progress import Progress
 from workbench.errors import DiskFull, DriverError
 from workbench.facade.workbench import Workbench
@@ -190,8 +191,9 @@ async def install(workshop: Workshop, folder: Path) -> Path:
     found = await workshop.images.builder.find(IMAGE)
     assert found is not None
     stated = StatedDependencies(rule=RULE, files={"stated": b""})
+    files = Files(workshop.client, labels=TEST_LABELS)
     async with DockerDependencies.open(
-        workshop.images, folder=folder / "dependencies", labels=TEST_LABELS
+        workshop.images, files, folder=folder / "dependencies", labels=TEST_LABELS
     ) as dependencies:
         mount = await dependencies.ensure(
             FunctionName("quick"),

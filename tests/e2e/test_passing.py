@@ -32,12 +32,12 @@ call("/again")
 )
 
 
-@pytest.mark.parametrize("near", [True, False])
+@pytest.mark.parametrize("attached", [False, True])
 async def test_connection_is_read_by_the_workbench_itself_where_it_can_be(
-    near: bool,
+    attached: bool,
 ) -> None:
     witness = Witness(holds={"/held"})
-    async with docker_subject(near=near) as subject:
+    async with docker_subject(attached=attached) as subject:
         container = await begin(subject, ASKS, witness)
         assert isinstance(container, DockerContainer)
         await witness.until_asked("/held")
@@ -47,7 +47,7 @@ async def test_connection_is_read_by_the_workbench_itself_where_it_can_be(
         left = len(container.channel.passed.connections)
         await container.remove()
 
-    assert passed == (1 if near else 0)
+    assert passed == (0 if attached else 1)
     assert left == 0
     assert witness.log(LogStream.STDOUT) == b"line\n"
 

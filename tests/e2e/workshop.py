@@ -16,6 +16,7 @@ from workbench.clock import SystemClock
 from workbench.config.runtimes import load_runtimes, runtimes_folder
 from workbench.docker.client import EngineClient
 from workbench.docker.driver import DockerDriver
+from workbench.docker.files import Files
 from workbench.docker.host import build_host
 from workbench.docker.images import DockerImages
 from workbench.docker.supervisor import ensure_supervisor
@@ -108,8 +109,9 @@ async def a_docker_stage(
                 workshop.images, cache=cache, architecture=ARCHITECTURE
             )
             image = await workshop.image(name)
+            files = Files(workshop.client, labels=TEST_LABELS)
             driver = DockerDriver(
-                workshop.client,
+                files,
                 supervisor=supervisor,
                 channels=folder / "c",
                 cells=folder / "cells" / "c",
@@ -119,7 +121,7 @@ async def a_docker_stage(
             stems = StemCells(
                 driver, clock=SystemClock(), settings=StemSettings(), labels=TEST_LABELS
             )
-            async with driver.open(), stems.open():
+            async with files.open(), driver.open(), stems.open():
                 chosen = stems if stem_cells else None
                 async with a_stage(driver, runtime, image, folder, stems=chosen) as stage:
                     yield stage

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -96,6 +95,7 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
     from workbench.docker.client import EngineClient
     from workbench.docker.dependencies import DockerDependencies
     from workbench.docker.driver import DockerDriver
+    from workbench.docker.files import Files
     from workbench.docker.host import build_host
     from workbench.docker.images import DockerImages
     from workbench.docker.presence import DockerPresence
@@ -104,7 +104,6 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
     client = await EngineClient.connect()
     async with AsyncExitStack() as stack:
         stack.callback(client.close)
-        version = await client.call(client.api.version)
         images = await stack.enter_async_context(
             DockerImages.open(
                 client,
@@ -115,10 +114,12 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
                 timeouts=site.settings.timeouts,
             )
         )
-        architecture = _ARCHITECTURES.get(str(version.get("Arch")), str(version.get("Arch")))
+        arch = str(client.described.get("Arch"))
+        architecture = _ARCHITECTURES.get(arch, arch)
+        files = await stack.enter_async_context(Files(client, labels=site.labels).open())
         cache = cache_folder()
         driver = DockerDriver(
-            client,
+            files,
             supervisor=await asyncio.to_thread(
                 supervisor_path, cache, site.runtimes_folder, architecture
             ),
@@ -129,7 +130,9 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
         )
         await stack.enter_async_context(driver.open())
         dependencies = await stack.enter_async_context(
-            DockerDependencies.open(images, folder=site.state / "dependencies", labels=site.labels)
+            DockerDependencies.open(
+                images, files, folder=site.state / "dependencies", labels=site.labels
+            )
         )
         await stack.enter_async_context(_sweeping(client, site))
         stems = None
@@ -147,7 +150,7 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
         )
         yield OpenEngine(
             kind="docker",
-            version=str(version.get("Version", "unknown")),
+            version=str(client.described.get("Version", "unknown")),
             isolated=True,
             scheduler=scheduler,
             images=_SupervisedImages(images, cache=cache, architecture=architecture),
@@ -162,14 +165,10 @@ async def _docker_engine(site: Site) -> AsyncIterator[OpenEngine]:
 
 async def _engine_memory_mb(client: EngineClient) -> int:
     """Memory of the machine that containers run on: this one, or wherever the engine is."""
-    if sys.platform == "linux" and str(client.api.base_url).startswith(_SOCKET):
+    if client.is_near:
         return memory_mb()  # asking takes 10 ms that a first invocation need not wait
     info = await client.call(client.api.info)
     return int(info["MemTotal"]) // (1024 * 1024)
-
-
-_SOCKET = "http+docker://"
-"""How the engine's client writes the address of a unix socket."""
 
 
 class _SupervisedImages:

@@ -142,7 +142,7 @@ class Bases:
         if self._no_registry:
             return False
         progress.step(1, 0, f"Looking for debian:{suite}-slim in the registry")
-        platform = await self._builder.platform(architecture)
+        platform = self._builder.platform(architecture)
         try:
             image = await pull(
                 self._client,
@@ -174,7 +174,7 @@ class Bases:
             async with asyncio.timeout(self._builder.timeouts.build_s):
                 status = await run_tool(argv, progress.output)
             if status != 0:
-                if await self._builder.platform(architecture) is not None:
+                if self._builder.platform(architecture) is not None:
                     progress.text(FOREIGN_HINT)
                 raise progress.failure(f"mmdebstrap ended with exit status {status}.")
             progress.step(1, 0, "Handing it to the container engine")

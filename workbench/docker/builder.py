@@ -68,7 +68,6 @@ class Builder:
         self.client = client
         self.host = host
         self.timeouts = timeouts
-        self._native: str | None = None
 
     async def find(self, reference: str) -> str | None:
         """The id (`sha256:…`) of an image that is here; `None` when it is not."""
@@ -78,13 +77,10 @@ class Builder:
             return None
         return str(found["Id"])
 
-    async def platform(self, architecture: str) -> str | None:
+    def platform(self, architecture: str) -> str | None:
         """How the engine names a foreign architecture; `None` for its own, which needs no name."""
-        if self._native is None:
-            version = await self.client.call(self.client.api.version)
-            self._native = str(version.get("Arch", ""))
         wanted = PLATFORMS.get(Architecture(architecture), architecture)
-        return None if wanted == self._native else f"linux/{wanted}"
+        return None if wanted == self.client.described.get("Arch") else f"linux/{wanted}"
 
     async def build(self, order: BuildOrder, progress: Progress) -> str:
         """Build one image; its id. Raises `BuildFailed` naming the step.
@@ -92,7 +88,7 @@ class Builder:
         Cancellation: the engine gives the build up.
         """
         archive = await asyncio.to_thread(order.context.archive, ca_bundle=self.host.ca_bundle)
-        platform = await self.platform(order.architecture)
+        platform = self.platform(order.architecture)
         arguments = dict(self.host.package_indexes) | dict(order.arguments)
         ending = _Ending()
 

@@ -81,8 +81,12 @@ class DockerCell(Nobody):
             raise ContainerLost(f"{self._spec.name} is no more.")
         self._over = True
         code = next(mount.source for mount in spec.mounts if mount.target == TASK_ROOT)
-        with own_files():
-            await asyncio.to_thread(_link_files, code, self._task)
+        files = self._driver.files
+        if files.copied(self._task):
+            await files.add(code, to=self._task, image=spec.image)
+        else:
+            with own_files():
+                await asyncio.to_thread(_link_files, code, self._task)
         await container.become(spec)
         if not container.channel.alive:
             raise ContainerLost(f"The container of {spec.name} ended before it was used.")

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -51,8 +51,11 @@ _UNSEEN = ("bind source path does not exist", "mounts denied", "statfs /")
 class EngineClient:
     """One connection pool to one container engine."""
 
-    def __init__(self, api: docker.APIClient) -> None:
+    def __init__(self, api: docker.APIClient, described: Mapping[str, Any]) -> None:
+        """See `connect`."""
         self.api = api
+        self.described = described
+        """What the engine said of itself when it was connected to: `GET /version`."""
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="docker")
         self._waiting = 0
         """Calls in progress."""
@@ -67,7 +70,7 @@ class EngineClient:
 
         Raises `EngineUnreachable` with the cause and what to do about it.
         """
-        return cls(await asyncio.to_thread(_connect))
+        return cls(*await asyncio.to_thread(_connect))
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one SDK call in a thread. Raises `DriverError`.
@@ -116,16 +119,15 @@ class EngineClient:
             if not self._waiting:
                 self._asked.clear()
 
-    async def is_near(self) -> bool:
-        """Containers run on this very kernel, and see its sockets and descriptors. Raises `DriverError`.
+    @property
+    def is_near(self) -> bool:
+        """Containers run on this very kernel, and see its sockets and descriptors.
 
         False for an engine in a virtual machine (Docker Desktop's, Colima's, Podman's), and for one
         that answers over a network.
         """
-        if sys.platform != "linux" or not str(self.api.base_url).startswith("http+docker"):
-            return False
-        version = await self.call(self.api.version)
-        return str(version.get("KernelVersion", "")) == platform.release()
+        local = sys.platform == "linux" and str(self.api.base_url).startswith("http+docker")
+        return local and self.described.get("KernelVersion") == platform.release()
 
     def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
@@ -182,21 +184,21 @@ def _detail(error: Any) -> str:
     return str(error.explanation or error)
 
 
-def _connect() -> docker.APIClient:
+def _connect() -> tuple[docker.APIClient, Mapping[str, Any]]:
     import docker.errors
     import requests
 
     _try_socket()
     try:
         with closing(_client(_ANY_VERSION)) as asking:
-            version = str(asking.version(api_version=False)["ApiVersion"])
-        api = _client(version)
+            described = asking.version(api_version=False)
+        api = _client(str(described["ApiVersion"]))
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise _unreachable(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise _unreachable("what answers there is no container engine") from error
     api.timeout = SILENT_S
-    return api
+    return api, described
 
 
 def _client(version: str) -> docker.APIClient:

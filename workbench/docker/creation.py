@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from workbench.docker.network import NETWORK
@@ -22,35 +22,31 @@ PIDS = 1024
 NOFILE = 1024
 """Source: Lambda quotas, 1,024 file descriptors."""
 
-_INSIDE_CHANNEL = "/run/workbench"
-_INSIDE_SUPERVISOR = "/.workbench-supervisor"
+INSIDE_CHANNEL = "/run/workbench"
+INSIDE_SUPERVISOR = "/.workbench-supervisor"
 _INSIDE_TMP = "/tmp"  # noqa: S108 - the container's, of the size that the function asks for
 
 
 def creation(
     spec: ContainerSpec,
     *,
-    channel_folder: Path | None,
-    supervisor: Path,
+    supervisor: str,
+    mounts: Sequence[dict[str, Any]],
+    channel: str | None,
     joins: str | None,
     role: str,
 ) -> dict[str, Any]:
     """What the engine's create call is given.
 
-    channel_folder: where the socket is that its supervisor connects to; `None`: the engine connects
-    it, over its stdin and stdout, and closes them when whoever is connected has gone.
+    supervisor, channel: where its supervisor is inside, and the socket that this connects to; `None`: the
+    engine connects it, over its stdin and stdout, and closes them when whoever is connected has gone.
     joins: the id of a container whose network namespace it joins, instead of having its own. role: what
     its supervisor does with a runtime's descriptors, `pass` or `relay`; `hold`: there is none, it is
     there for its network namespace alone.
     """
-    mounts = [
-        _mount(supervisor, _INSIDE_SUPERVISOR),
-        *(_mount(mount.source, mount.target) for mount in spec.mounts),
-    ]
-    channel, streams = "-", {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True}
-    if channel_folder is not None:
-        mounts.append(_mount(channel_folder, _INSIDE_CHANNEL))
-        channel, streams = f"{_INSIDE_CHANNEL}/channel", {}
+    streams = {}
+    if channel is None:
+        channel, streams = "-", {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True}
     memory = memory_bytes(spec)
     limits: dict[str, Any] = {}
     if spec.limits:
@@ -62,7 +58,7 @@ def creation(
         }
     return {
         "Image": spec.image,
-        "Entrypoint": [_INSIDE_SUPERVISOR],
+        "Entrypoint": [supervisor],
         "Cmd": [channel, role],
         **streams,
         "Env": [],
@@ -74,7 +70,7 @@ def creation(
             "CapDrop": ["ALL"],
             "IpcMode": "none",  # no /dev/shm: only /tmp can be written to, as in Lambda
             "LogConfig": {"Type": "none"},
-            "Mounts": mounts,
+            "Mounts": list(mounts),
             "NetworkMode": NETWORK if joins is None else f"container:{joins}",
             "PidsLimit": PIDS,
             "ReadonlyRootfs": True,
@@ -86,11 +82,6 @@ def creation(
             **limits,
         },
     }
-
-
-def _mount(source: Path, target: str) -> dict[str, Any]:
-    """Of this kind, a source that the engine does not see is an error; else it would make a folder."""
-    return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": True}
 
 
 def memory_bytes(spec: ContainerSpec) -> int:

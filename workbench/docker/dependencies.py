@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from workbench.docker.files import Files
 from workbench.docker.images import DockerImages
 from workbench.docker.installer import Installation, install
 from workbench.docker.progress import announced
@@ -34,12 +35,14 @@ class DockerDependencies:
     def __init__(
         self,
         images: DockerImages,
+        files: Files,
         *,
         folder: Path,
         labels: tuple[tuple[str, str], ...],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._images = images
+        self._files = files
         self._folder = folder
         self._labels = labels
         self._work: SharedWork[None] = SharedWork(tasks)
@@ -47,14 +50,19 @@ class DockerDependencies:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, images: DockerImages, *, folder: Path, labels: tuple[tuple[str, str], ...]
+        cls,
+        images: DockerImages,
+        files: Files,
+        *,
+        folder: Path,
+        labels: tuple[tuple[str, str], ...],
     ) -> AsyncIterator[DockerDependencies]:
         """Ready while the context is open; leaving it gives up the installations in progress.
 
         folder: where they are kept. labels: those of the workbench's containers.
         """
         async with task_home() as tasks:
-            yield cls(images, folder=folder, labels=labels, tasks=tasks)
+            yield cls(images, files, folder=folder, labels=labels, tasks=tasks)
 
     async def ensure(
         self, name: FunctionName, stated: StatedDependencies, runtime: Runtime, image: Image
@@ -83,6 +91,7 @@ class DockerDependencies:
             try:
                 await install(
                     self._images.builder,
+                    self._files,
                     Installation(
                         image=image.reference,
                         argv=stated.rule.install,

@@ -51,12 +51,14 @@ class ImageSeen:
     created_at: datetime | None = None
 
 
-def judge_engine(version: Mapping[str, Any], info: Mapping[str, Any]) -> Finding:
-    """Which engine answers."""
+def judge_engine(version: Mapping[str, Any], info: Mapping[str, Any], *, near: bool) -> Finding:
+    """Which engine answers, and whether its containers run on this machine's own kernel (`near`)."""
     name = _text(version.get("Version"))
     api = _text(version.get("ApiVersion"))
     where = f"{_text(info.get('OSType'))}/{_text(info.get('Architecture'))}"
     detail = f"version {name}, API {api}, {where}, {_text(info.get('OperatingSystem'))}"
+    if not near:
+        detail += "; not of this machine's own kernel: containers are reached through its API"
     parts = tuple(int(part) for part in api.split(".") if part.isdecimal())
     if parts < OLDEST_API:
         return Finding(

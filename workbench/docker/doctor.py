@@ -169,7 +169,6 @@ class DockerDoctor:
         self, client: EngineClient, needed: tuple[tuple[RuntimeName, str], ...]
     ) -> tuple[Finding, ...]:
         api = client.api
-        version = await client.call(api.version)
         asked_at = self._clock.now()
         info = await client.call(api.info)
         answered_at = self._clock.now()
@@ -188,7 +187,7 @@ class DockerDoctor:
             client, host=self._on.host_id, lock_is_held=self._on.lock_is_held
         )
         return (
-            diagnosis.judge_engine(version, info),
+            diagnosis.judge_engine(client.described, info, near=client.is_near),
             diagnosis.judge_storage(info),
             diagnosis.judge_limits(info, inside),
             diagnosis.judge_peak(inside),

@@ -28,9 +28,9 @@ from workbench.docker.attached import attach
 from workbench.docker.cell import DockerCell
 from workbench.docker.channel import Channel
 from workbench.docker.channel_socket import listening
-from workbench.docker.client import EngineClient
 from workbench.docker.container import DockerContainer
-from workbench.docker.creation import INIT_CPUS, creation
+from workbench.docker.creation import INIT_CPUS, INSIDE_CHANNEL, INSIDE_SUPERVISOR, creation
+from workbench.docker.files import Files, bound
 from workbench.docker.leaving import Leaving
 from workbench.docker.namespaces import Holding, Joined, Namespaces
 from workbench.docker.network import ensure_network
@@ -39,7 +39,7 @@ from workbench.docker.room import own_files
 from workbench.docker.sweep import find_strays, remove_orphans
 from workbench.errors import ContainerLost, ContainerRefused, DriverError
 from workbench.locked_folder import LockedFolder
-from workbench.model.container import ContainerSpec, RuntimeStart, place_api
+from workbench.model.container import ContainerSpec, Mount, RuntimeStart, place_api
 from workbench.model.names import EnvironmentId
 from workbench.model.settings import Timeouts
 from workbench.model.stem import CellSpec
@@ -69,7 +69,7 @@ class DockerDriver:
 
     def __init__(
         self,
-        client: EngineClient,
+        files: Files,
         *,
         supervisor: Path,
         channels: Path,
@@ -77,11 +77,12 @@ class DockerDriver:
         timeouts: Timeouts,
         ahead: Ahead | None = None,
     ) -> None:
-        """`supervisor` is the program that is PID 1; `channels` a short path, private to this user;
+        """`files`: how containers of its engine get them, open with it. `supervisor` is the program that is PID 1; `channels` a short path, private to this user;
         `cells` one where hard links to functions' code can be made. `ahead`: what it needs to make
         things before they are needed; `None`: it does not.
         """
-        self.client = client
+        self.client = files.client
+        self.files = files
         self.clock: Clock = SystemClock() if ahead is None else ahead.clock
         self._supervisor = supervisor
         self.channels = channels
@@ -97,19 +98,15 @@ class DockerDriver:
         self._calm = asyncio.Event()
         self._calm.set()
         self._ahead = ahead
-        self.near: bool | None = None
-        """Containers run on this kernel, so that their supervisors can connect to us and pass
-        descriptors; `None`: not known before it is open.
-        """
+        self.near = self.client.is_near
+        """Supervisors can connect to us and pass descriptors, if they are shown where."""
         self.namespaces: Namespaces | None = None
-        self._leaving = Leaving(client)
+        self._leaving = Leaving(self.client)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DockerDriver]:
         """Ready to create while the context is open."""
         await ensure_network(self.client)
-        if self.near is None:
-            self.near = await self.client.is_near()
         if self.near:
             _raise_descriptor_limit()
         with (
@@ -211,19 +208,48 @@ class DockerDriver:
         """As `create`, for something that nobody waits for. `folders` go with the container, which
         joins the network namespace of `holder`, or `holds` one itself.
         """
+        try:
+            return await self.files.tried(
+                lambda: self._make(
+                    spec, listener, connections, folders=folders, holder=holder, holds=holds
+                )
+            )
+        except BaseException:
+            await asyncio.shield(self._clear(folders))
+            raise
+
+    async def _make(
+        self,
+        spec: ContainerSpec,
+        listener: ContainerListener,
+        connections: ConnectionFactory,
+        *,
+        folders: tuple[Path, ...],
+        holder: DockerContainer | None,
+        holds: bool,
+    ) -> DockerContainer:
         channel = Channel(listener, connections)
+        await self._describe(spec.image)
+        near = self.near and self.files.seen
+        mounts = [Mount(source=self._supervisor, target=INSIDE_SUPERVISOR), *spec.mounts]
+        given = [
+            await self.files.given(mount.source, mount.target, image=spec.image) for mount in mounts
+        ]
         folder: Path | None = None  # of its channel's socket
-        if self.near:
+        if near:
             folder = self.channels / spec.environment_id[:12]
             folders = (*folders, folder)
-        await self._describe(spec.image)
         made: list[str] = []
         arguments = creation(
             spec,
-            channel_folder=folder,
-            supervisor=self._supervisor,
+            supervisor=given[0].path,
+            mounts=[
+                *(each.mount for each in given),
+                *(() if folder is None else (bound(folder, INSIDE_CHANNEL),)),
+            ],
+            channel=None if folder is None else f"{INSIDE_CHANNEL}/channel",
             joins=None if holder is None else holder.container_id,
-            role="hold" if holds else "pass" if self.near else "relay",
+            role="hold" if holds else "pass" if near else "relay",
         )
         api = self.client.api
 
@@ -244,12 +270,13 @@ class DockerDriver:
                 await channel.greeted.wait()
         except BaseException:
             channel.end()
-            await asyncio.shield(self.remove(made[0] if made else None, folders))
+            own = () if folder is None else (folder,)
+            await asyncio.shield(self.remove(made[0] if made else None, own))
             raise
         finally:
             self._making.discard(spec.environment_id)
         if not channel.alive:
-            await self.remove(made[0], folders)
+            await self.remove(made[0], () if folder is None else (folder,))
             raise ContainerLost(f"The container of {spec.name} ended as soon as it was started.")
         if self.namespaces is not None:
             self.namespaces.refill()
@@ -268,7 +295,11 @@ class DockerDriver:
             except (DriverError, TimeoutError):
                 pass  # gone already, or left to `reconcile`, or to the sweep at the next start
             self._made.discard(container_id)
+        await self._clear(folders)
+
+    async def _clear(self, folders: tuple[Path, ...]) -> None:
         for folder in folders:
+            await self.files.forget(folder)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _remove_container(self, container_id: str) -> None:

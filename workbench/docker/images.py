@@ -185,7 +185,7 @@ class DockerImages:
     async def _pull(
         self, reference: str, architecture: str, functions: tuple[FunctionName, ...]
     ) -> str:
-        platform = await self.builder.platform(architecture)
+        platform = self.builder.platform(architecture)
         async with announced(self.bus, self.clock, f"image {reference}", functions) as progress:
             progress.step(1, 0, f"Pulling {reference}")
             try:

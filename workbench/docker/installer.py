@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.docker.builder import Builder
 from workbench.docker.client import EngineClient
 from workbench.docker.creation import USER
+from workbench.docker.files import Files
 from workbench.docker.host import BuildHost
 from workbench.docker.network import NETWORK, ensure_network
 from workbench.docker.progress import Progress
@@ -66,27 +67,36 @@ class Installation:
     labels: tuple[tuple[str, str], ...]
 
 
-async def install(builder: Builder, wanted: Installation, progress: Progress) -> None:
+async def install(builder: Builder, files: Files, wanted: Installation, progress: Progress) -> None:
     """Run it to its end. Raises `BuildFailed` with the tool's own text, and `DriverError`.
 
     Cancellation: the container is removed.
     """
     client = builder.client
     await ensure_network(client)
-    arguments = _creation(client.api, wanted, builder.host, user=await _user(client))
+    user = await _user(client)
     made: list[str] = []
+
+    async def make() -> None:
+        arguments = await _creation(client.api, files, wanted, builder.host, user=user)
+        await client.complete(lambda: made.append(_create(client.api, arguments)))
+
     try:
         async with asyncio.timeout(builder.timeouts.build_s):
-            await client.complete(lambda: made.append(_create(client.api, arguments)))
+            await files.tried(make)
             await follow(client, lambda api: _run(api, made[0]), lambda item: _hear(item, progress))
             progress.flush()
             ended = await client.call(client.api.wait, made[0])
+            if files.copied(wanted.installed) and ended.get("StatusCode") == 0:
+                await files.fetch(made[0], INSTALLED, wanted.installed)
     except TimeoutError as error:
         limit_s = builder.timeouts.build_s
         raise progress.failure(f"It was not done after {limit_s:.0f} seconds.") from error
     finally:
         for container in made:
             await asyncio.shield(_remove(client, container))
+        for folder in (wanted.source, wanted.installed):
+            await asyncio.shield(files.forget(folder))
     status = ended.get("StatusCode")
     if status != 0:
         if any(sign in progress.tail.lower() for sign in _NO_COMPILER):
@@ -94,32 +104,35 @@ async def install(builder: Builder, wanted: Installation, progress: Progress) ->
         raise progress.failure(f"It ended with exit status {status}.")
 
 
-def _creation(
-    api: docker.APIClient, wanted: Installation, host: BuildHost, *, user: str
+async def _creation(
+    api: docker.APIClient, files: Files, wanted: Installation, host: BuildHost, *, user: str
 ) -> dict[str, Any]:
-    from docker.types import LogConfig, Mount
+    from docker.types import LogConfig
 
+    image = wanted.image
+    certificates = await files.given(host.ca_bundle, _INSIDE_CA, image=image)
+    given = [
+        await files.given(wanted.source, SOURCE, image=image),
+        await files.given(wanted.installed, INSTALLED, image=image, writable=True),
+        certificates,
+    ]
     variables = {
         "PATH": dict(wanted.variables).get("PATH", "/usr/local/bin:/usr/bin:/bin"),
         "HOME": "/tmp",  # noqa: S108 - the container's own
         "LANG": "C.UTF-8",
-        **dict.fromkeys(_CA_VARIABLES, _INSIDE_CA),
+        **dict.fromkeys(_CA_VARIABLES, certificates.path),
         **dict(host.package_indexes),
     }
     host_config = api.create_host_config(
-        mounts=[
-            Mount(SOURCE, str(wanted.source), type="bind", read_only=True),
-            Mount(INSTALLED, str(wanted.installed), type="bind"),
-            Mount(_INSIDE_CA, str(host.ca_bundle), type="bind", read_only=True),
-        ],
         cap_drop=["ALL"],
         network_mode=NETWORK,
         pids_limit=PIDS,
         security_opt=["no-new-privileges"],
         log_config=LogConfig(type=LogConfig.types.NONE),
     )
+    host_config["Mounts"] = [each.mount for each in given]
     return {
-        "image": wanted.image,
+        "image": image,
         "command": list(wanted.argv),
         "entrypoint": [],
         "environment": variables,

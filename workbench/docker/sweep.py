@@ -1,4 +1,4 @@
-"""Containers that a killed workbench left behind.
+"""Containers that a killed workbench left behind, and volumes that were copied for them.
 
 Invariant: only those with our labels, of this machine's workbenches, whose lock nobody holds. A
 workbench holds its lock as long as it lives, however it dies; so what is swept has no owner.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from workbench.docker.client import EngineClient
 from workbench.docker.leaving import Leaving
@@ -68,7 +70,21 @@ async def sweep(client: EngineClient, *, host: str, lock_is_held: Callable[[Path
     sweep.
     """
     orphans = await find_orphans(client, host=host, lock_is_held=lock_is_held)
-    return await remove_orphans(client, orphans)
+    removed = await remove_orphans(client, orphans)
+    await _sweep_volumes(client, host, lock_is_held)
+    return removed
+
+
+async def _sweep_volumes(
+    client: EngineClient, host: str, lock_is_held: Callable[[Path], bool]
+) -> None:
+    """What was copied for their containers, where the engine sees no folders of this machine."""
+    label = f"workbench.host={host}"
+    found: Any = await client.call(client.api.volumes, filters={"label": label})
+    listed = [{**each, "Id": each.get("Name")} for each in found.get("Volumes") or ()]
+    for volume in await asyncio.to_thread(_without_owner, listed, host, lock_is_held):
+        with suppress(DriverError):  # a container that would not go has it
+            await client.call(client.api.remove_volume, volume.container_id)
 
 
 async def remove_orphans(client: EngineClient, orphans: tuple[Orphan, ...]) -> int:
@@ -92,7 +108,7 @@ async def remove_orphans(client: EngineClient, orphans: tuple[Orphan, ...]) -> i
 
 
 def _without_owner(
-    listed: list[dict[str, object]], host: str, lock_is_held: Callable[[Path], bool]
+    listed: list[dict[str, Any]], host: str, lock_is_held: Callable[[Path], bool]
 ) -> tuple[Orphan, ...]:
     """Of what the engine listed, those without an owner. It is believed in nothing: labels are read
     again, because other engines filter differently.

@@ -29,7 +29,9 @@ def complete(finding: Finding) -> Finding:
 
 def test_engine_tells_its_version() -> None:
     version = {"Version": "20.10.24", "ApiVersion": "1.41"}
-    finding = diagnosis.judge_engine(version, {"OSType": "linux", "Architecture": "x86_64"})
+    finding = diagnosis.judge_engine(
+        version, {"OSType": "linux", "Architecture": "x86_64"}, near=True
+    )
 
     assert finding.health is Health.GOOD
     assert "20.10.24" in finding.detail
@@ -37,7 +39,7 @@ def test_engine_tells_its_version() -> None:
 
 @pytest.mark.parametrize("api", ["1.39", "1.9", "", "nonsense"])
 def test_engine_that_was_never_tried_is_told(api: str) -> None:
-    finding = complete(diagnosis.judge_engine({"ApiVersion": api}, {}))
+    finding = complete(diagnosis.judge_engine({"ApiVersion": api}, {}, near=True))
 
     assert finding.health is Health.WARNING
 

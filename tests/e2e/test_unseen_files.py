@@ -1,0 +1,131 @@
+"""An engine that sees no files of this machine, as one on another computer: it is given copies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.live import Done, done
+from tests.e2e.private_engine import IMAGE, PrivateEngine, a_private_engine
+from tests.e2e.workshop import until
+from tests.integration.cli.program import Project
+from workbench.assembly.workbench import open_workbench
+from workbench.config.settings import Overrides
+from workbench.facade.workbench import Workbench
+from workbench.model.container import ContainerOrigin
+from workbench.model.invocation import InvokeRequest, Origin
+from workbench.model.names import target
+from workbench.model.settings import EngineKind
+
+pytestmark = pytest.mark.docker
+
+BOOTSTRAP = """\
+#!/bin/bash
+api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while true; do
+  curl -s -D /tmp/headers -o /tmp/event "$api/next" || exit 1
+  id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/headers | tr -d '[:space:]' | cut -d : -f 2)
+  echo x 2>/dev/null >/var/task/new && echo "the code can be written to"
+  curl -s -o /dev/null --data-binary "\\"%s $(cat part/of/it)\\"" "$api/$id/response"
+done
+"""
+
+
+def write_function(root: Path, name: str, says: str) -> None:
+    folder = root / name
+    (folder / "part" / "of").mkdir(parents=True, exist_ok=True)
+    (folder / "part" / "of" / "it").write_text("whole")
+    (folder / "function.toml").write_text(f'runtime = "provided.al2023"\nimage = "{IMAGE}"\n')
+    draft = root / f".{name}"
+    draft.write_text(BOOTSTRAP % says)
+    draft.chmod(0o755)
+    draft.replace(folder / "bootstrap")
+
+
+def a_project(folder: Path) -> Project:
+    root = folder / "project"
+    write_function(root, "one", "first")
+    return Project(root, engine="docker")
+
+
+async def invoke(workbench: Workbench, name: str, *, cold: bool = False) -> Done:
+    request = InvokeRequest(target=target(name), payload=b"1", origin=Origin.API, cold=cold)
+    return await done(await workbench.invocations.invoke(request))
+
+
+def volumes(engine: PrivateEngine) -> list[str]:
+    def ours(api: Any) -> list[str]:
+        return [each["Name"] for each in api.volumes()["Volumes"] or ()]
+
+    found: list[str] = engine.ask(ours)
+    return found
+
+
+async def test_functions_run_are_reloaded_and_leave_nothing(
+    tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = a_project(tmp_path)
+    async with a_private_engine(blind=True) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(socket_folder))
+        async with open_workbench(
+            project.root, overrides=Overrides(engine=EngineKind.DOCKER), kind="serve"
+        ) as workbench:
+
+            async def origins() -> list[ContainerOrigin]:
+                return [each.origin for each in await workbench.environments.all()]
+
+            runs = [await invoke(workbench, "one")]
+            write_function(project.root, "one", "second")
+
+            async def is_reloaded() -> bool:
+                runs.append(await invoke(workbench, "one"))
+                return bool(runs[-1].answer != runs[0].answer)
+
+            await until(is_reloaded)
+
+            async def is_claimed() -> bool:
+                runs.append(await invoke(workbench, "one", cold=True))
+                return ContainerOrigin.PRESTARTED in await origins()
+
+            await until(is_claimed)
+            copies = volumes(engine)
+        left = await asyncio.to_thread(engine.containers)
+
+        assert runs[0].answer == "first whole"
+        assert {run.answer for run in runs[1:]} == {runs[0].answer, runs[-1].answer}
+        assert runs[-1].answer == "second whole"
+        assert all(run.own == [] for run in runs), "its code is read-only"
+        assert copies
+        assert (left, volumes(engine)) == ([], [])
+
+
+async def test_what_a_killed_workbench_had_copied_is_swept(
+    tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = a_project(tmp_path)
+    async with a_private_engine(blind=True) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.address)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(socket_folder))
+
+        answers = []
+
+        def killed() -> list[str]:
+            with project.serving() as (process, address):
+                asked = f"{address}/2015-03-31/functions/one/invocations"
+                with urllib.request.urlopen(asked, b"1", 120) as answer:
+                    answers.append(json.load(answer))
+                process.kill()
+            return volumes(engine)
+
+        left = await asyncio.to_thread(killed)
+        ended = await asyncio.to_thread(project.run, "invoke", "one", timeout_s=300)
+
+        assert left
+        assert [*answers, json.loads(ended.out)] == ["first whole"] * 2, ended.err
+        assert volumes(engine) == []
