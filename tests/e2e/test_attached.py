@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -22,18 +24,33 @@ from workbench.errors import ContainerRefused
 
 pytestmark = pytest.mark.docker
 
+FAR = hashlib.sha256(b"far").hexdigest()
+"""Where a context of that name is kept."""
 
-@pytest.mark.parametrize("tls", [False, True])
+
+@pytest.mark.parametrize("named", ["by DOCKER_HOST", "with certificates", "by a context"])
 async def test_an_engine_on_a_network_is_known_for_one_and_runs_what_it_is_given(
-    tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     witness = Witness()
     python_image()  # asked here, which the loop that serves the port must not wait for
-    async with an_engine_on_a_network(tmp_path if tls else None) as address:
-        monkeypatch.setenv("DOCKER_HOST", address)
-        if tls:
-            monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
-            monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    certificates = None
+    if named == "with certificates":
+        certificates = tmp_path
+        monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+        monkeypatch.setenv("DOCKER_CERT_PATH", str(certificates))
+    elif named == "by a context":
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        monkeypatch.setenv("DOCKER_CONTEXT", "far")
+        certificates = tmp_path / "contexts" / "tls" / FAR / "docker"
+        certificates.mkdir(parents=True)
+    async with an_engine_on_a_network(certificates) as address:
+        if named == "by a context":
+            meta = tmp_path / "contexts" / "meta" / FAR / "meta.json"
+            meta.parent.mkdir(parents=True)
+            meta.write_text(json.dumps({"Endpoints": {"docker": {"Host": address}}}))
+        else:
+            monkeypatch.setenv("DOCKER_HOST", address)
         async with docker_subject() as subject:
             container = await begin(subject, acts.ASKS, witness)
             await witness.until_exit()

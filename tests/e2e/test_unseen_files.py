@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.e2e.live import Done, done
 from tests.e2e.private_engine import IMAGE, PrivateEngine, a_private_engine
@@ -66,66 +68,76 @@ def volumes(engine: PrivateEngine) -> list[str]:
     return found
 
 
+@pytest_asyncio.fixture
+async def engine(
+    socket_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[PrivateEngine]:
+    """The one that all commands use."""
+    async with a_private_engine(blind=True) as blind:
+        monkeypatch.setenv("DOCKER_HOST", blind.address)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(socket_folder))
+        yield blind
+
+
 async def test_functions_run_are_reloaded_and_leave_nothing(
-    tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
+    engine: PrivateEngine, tmp_path: Path
 ) -> None:
     project = a_project(tmp_path)
-    async with a_private_engine(blind=True) as engine:
-        monkeypatch.setenv("DOCKER_HOST", engine.address)
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(socket_folder))
-        async with open_workbench(
-            project.root, overrides=Overrides(engine=EngineKind.DOCKER), kind="serve"
-        ) as workbench:
+    async with open_workbench(
+        project.root, overrides=Overrides(engine=EngineKind.DOCKER), kind="serve"
+    ) as workbench:
 
-            async def origins() -> list[ContainerOrigin]:
-                return [each.origin for each in await workbench.environments.all()]
+        async def origins() -> list[ContainerOrigin]:
+            return [each.origin for each in await workbench.environments.all()]
 
-            runs = [await invoke(workbench, "one")]
-            write_function(project.root, "one", "second")
+        runs = [await invoke(workbench, "one")]
+        write_function(project.root, "one", "second")
 
-            async def is_reloaded() -> bool:
-                runs.append(await invoke(workbench, "one"))
-                return bool(runs[-1].answer != runs[0].answer)
+        async def is_reloaded() -> bool:
+            runs.append(await invoke(workbench, "one"))
+            return bool(runs[-1].answer != runs[0].answer)
 
-            await until(is_reloaded)
+        await until(is_reloaded)
 
-            async def is_claimed() -> bool:
-                runs.append(await invoke(workbench, "one", cold=True))
-                return ContainerOrigin.PRESTARTED in await origins()
+        async def is_claimed() -> bool:
+            runs.append(await invoke(workbench, "one", cold=True))
+            return ContainerOrigin.PRESTARTED in await origins()
 
-            await until(is_claimed)
-            copies = volumes(engine)
-        left = await asyncio.to_thread(engine.containers)
+        await until(is_claimed)
+        copies = volumes(engine)
+    left = await asyncio.to_thread(engine.containers)
 
-        assert runs[0].answer == "first whole"
-        assert {run.answer for run in runs[1:]} == {runs[0].answer, runs[-1].answer}
-        assert runs[-1].answer == "second whole"
-        assert all(run.own == [] for run in runs), "its code is read-only"
-        assert copies
-        assert (left, volumes(engine)) == ([], [])
+    assert runs[0].answer == "first whole"
+    assert {run.answer for run in runs[1:]} == {runs[0].answer, runs[-1].answer}
+    assert runs[-1].answer == "second whole"
+    assert all(run.own == [] for run in runs), "its code is read-only"
+    assert copies
+    assert (left, volumes(engine)) == ([], [])
 
 
 async def test_what_a_killed_workbench_had_copied_is_swept(
-    tmp_path: Path, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
+    engine: PrivateEngine, tmp_path: Path
 ) -> None:
     project = a_project(tmp_path)
-    async with a_private_engine(blind=True) as engine:
-        monkeypatch.setenv("DOCKER_HOST", engine.address)
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(socket_folder))
 
-        answers = []
+    answers = []
 
-        def killed() -> list[str]:
-            with project.serving() as (process, address):
-                asked = f"{address}/2015-03-31/functions/one/invocations"
-                with urllib.request.urlopen(asked, b"1", 120) as answer:
-                    answers.append(json.load(answer))
-                process.kill()
-            return volumes(engine)
+    def killed() -> list[str]:
+        with project.serving() as (process, address):
+            asked = f"{address}/2015-03-31/functions/one/invocations"
+            with urllib.request.urlopen(asked, b"1", 120) as answer:
+                answers.append(json.load(answer))
+            process.kill()
+        return volumes(engine)
 
-        left = await asyncio.to_thread(killed)
-        ended = await asyncio.to_thread(project.run, "invoke", "one", timeout_s=300)
+    async def is_alone() -> bool:
+        """What ran has ended; what was only made is for the sweep."""
+        return not await asyncio.to_thread(engine.ask, lambda api: api.containers())
 
-        assert left
-        assert [*answers, json.loads(ended.out)] == ["first whole"] * 2, ended.err
-        assert volumes(engine) == []
+    left = await asyncio.to_thread(killed)
+    await until(is_alone)
+    ended = await asyncio.to_thread(project.run, "invoke", "one", timeout_s=300)
+
+    assert left
+    assert [*answers, json.loads(ended.out)] == ["first whole"] * 2, ended.err
+    assert volumes(engine) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from workbench.clock import Clock
+from workbench.docker.address import EngineAddress, engine_address
 from workbench.docker.room import tells_full
 from workbench.errors import (
     ContainerRefused,
@@ -66,7 +68,7 @@ class EngineClient:
 
     @classmethod
     async def connect(cls) -> EngineClient:
-        """The engine that DOCKER_HOST or the default socket names.
+        """The engine that `engine_address` finds.
 
         Raises `EngineUnreachable` with the cause and what to do about it.
         """
@@ -188,25 +190,27 @@ def _connect() -> tuple[docker.APIClient, Mapping[str, Any]]:
     import docker.errors
     import requests
 
-    _try_socket()
+    address = engine_address(os.environ)
+    _try_socket(address)
     try:
-        with closing(_client(_ANY_VERSION)) as asking:
+        with closing(_client(address, _ANY_VERSION)) as asking:
             described = asking.version(api_version=False)
-        api = _client(str(described["ApiVersion"]))
+        api = _client(address, str(described["ApiVersion"]))
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise _unreachable(str(error)) from error
+        raise _unreachable(address, str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise _unreachable("what answers there is no container engine") from error
+        raise _unreachable(address, "what answers there is no container engine") from error
     api.timeout = SILENT_S
     return api, described
 
 
-def _client(version: str) -> docker.APIClient:
+def _client(address: EngineAddress, version: str) -> docker.APIClient:
     """Asks nothing yet; left to itself, the SDK asks for the version before it can be told whom to trust."""
     import docker
     from docker.utils import kwargs_from_env
 
-    api = docker.APIClient(**kwargs_from_env(), version=version, timeout=CONNECT_S)
+    chosen = kwargs_from_env(address.variables(os.environ))
+    api = docker.APIClient(**chosen, version=version, timeout=CONNECT_S)
     # A quarter of a call's processor time is looking for proxies and passwords, which no socket has; and
     # REQUESTS_CA_BUNDLE would win over the certificates in DOCKER_CERT_PATH.
     socket = str(api.base_url).startswith("http+docker")
@@ -214,25 +218,37 @@ def _client(version: str) -> docker.APIClient:
     return api
 
 
-def _try_socket() -> None:
+def _try_socket(address: EngineAddress) -> None:
     """Connect once before the SDK does, which leaves its socket open where nobody answers."""
-    import os
     import socket
 
-    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    if not address.startswith("unix://"):
+    path = address.socket
+    if path is None:
+        if not address.url or address.url.startswith("ssh://"):
+            raise _unusable(address)
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as attempt:
         try:
-            attempt.connect("/" + address.removeprefix("unix://").lstrip("/"))
+            attempt.connect(path)
         except OSError as error:
-            raise _unreachable(str(error)) from error
+            raise _unreachable(address, str(error)) from error
 
 
-def _unreachable(text: str) -> EngineUnreachable:
-    import os
+def _unusable(address: EngineAddress) -> EngineUnreachable:
+    if address.url:
+        return EngineUnreachable(
+            cause=f"{address.named_by} names {address.url}, and over ssh itself no engine can be used.",
+            remedy="Let ssh forward its socket (ssh -NL /tmp/far.sock:/var/run/docker.sock HOST), and set "
+            "DOCKER_HOST=unix:///tmp/far.sock.",
+        )
+    return EngineUnreachable(
+        cause=f"{address.named_by} names no engine that can be read.",
+        remedy="Run: docker context ls, then docker context use NAME; or set DOCKER_HOST.",
+    )
 
-    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+
+def _unreachable(address: EngineAddress, text: str) -> EngineUnreachable:
+    where = address.url
     if "Permission denied" in text or "errno 13" in text.lower():
         return EngineUnreachable(
             cause=f"The container engine at {where} does not let this user in (permission denied).",

@@ -12,14 +12,15 @@ import asyncio
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from workbench.clock import SystemClock
 from workbench.docker import file_archive
 from workbench.docker.client import EngineClient
 from workbench.docker.shared_work import SharedWork, task_home
-from workbench.errors import DriverError, FolderNotShared
+from workbench.errors import ContainerRefused, DriverError, FolderNotShared
 from workbench.values import dataclass
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LET_GO_S = 3.0
+_LOOK_EVERY_S = 0.02
 _FILLED = "filled"
 """Where a volume is in the container that fills it. The archive is unpacked above it: engines leave the
 owner and the mode of the folder alone in which they unpack."""
@@ -57,13 +60,13 @@ class Files:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Files]:
         """Copies may be made while the context is open, and are gone after it."""
-        async with task_home() as tasks:
-            self._copying = SharedWork(tasks)
-            try:
+        try:
+            async with task_home() as tasks:
+                self._copying = SharedWork(tasks)
                 yield self
-            finally:
-                for source in list(self._volumes):
-                    await self.forget(source)
+        finally:
+            for source in list(self._volumes):
+                await self.forget(source)
 
     async def tried(self, work: Callable[[], Awaitable[T]]) -> T:
         """What `work` comes to; it is done once more when the engine turns out to see no folders."""
@@ -108,7 +111,7 @@ class Files:
         """There is no use for its copy any more, and no container has it."""
         name = self._volumes.pop(source, None)
         if name is not None:
-            await self._remove(name)
+            await remove_volume(self.client, name)
 
     # --- inside -----------------------------------------------------------------------------------------
 
@@ -122,11 +125,11 @@ class Files:
     async def _copy(self, source: Path, image: str) -> str:
         name = f"workbench-{uuid.uuid4().hex[:16]}"
         api = self.client.api
-        await self.client.complete(api.create_volume, name, labels=self._labels)
         try:
+            await self.client.complete(api.create_volume, name, labels=self._labels)
             await self._fill(name, source, image)
         except BaseException:
-            await asyncio.shield(self._remove(name))
+            await asyncio.shield(remove_volume(self.client, name))
             raise
         self._volumes[source] = name
         return name
@@ -137,9 +140,23 @@ class Files:
             mount = _of_volume(volume, f"/{_FILLED}", writable=True)
             await self.client.complete(_put_in, self.client.api, image, mount, self._labels, file)
 
-    async def _remove(self, name: str) -> None:
-        with suppress(DriverError):  # gone already, or left to the sweep at the next start
-            await self.client.call(self.client.api.remove_volume, name)
+
+async def remove_volume(client: EngineClient, name: str) -> None:
+    """Never fails: one that does not go is left to the sweep at the next start."""
+    clock = SystemClock()
+    until_s = clock.monotonic() + _LET_GO_S
+    while True:
+        try:
+            await client.call(client.api.remove_volume, name)
+        except ContainerRefused as error:
+            if "in use" not in error.detail or clock.monotonic() > until_s:
+                return
+        except DriverError:
+            return
+        else:
+            return
+        # A container lets go of it a moment after it has gone, of which nobody is told.
+        await clock.sleep(_LOOK_EVERY_S)
 
 
 def bound(source: Path, target: str, *, writable: bool = False) -> dict[str, Any]:

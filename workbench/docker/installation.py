@@ -15,6 +15,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from workbench.clock import Clock
+from workbench.docker.address import EngineAddress, engine_address
 from workbench.docker.client import EngineClient
 from workbench.docker.tools import run_tool
 from workbench.errors import EngineUnreachable
@@ -57,8 +58,8 @@ class Facts:
     answer: Answer
     systemd: bool
     """systemd runs this machine."""
-    engine_address: str | None
-    """DOCKER_HOST, where the person has set it."""
+    address: EngineAddress
+    """Where it is looked for."""
     mmdebstrap: bool
 
     @property
@@ -150,10 +151,13 @@ def _starts(facts: Facts) -> tuple[Step, ...]:
 
 def _for_a_person(facts: Facts) -> str | None:
     """What only a person can do here; `None` where we can do it ourselves."""
-    if facts.engine_address is not None:
+    if facts.address.named_by is not None:
+        chosen = facts.address.named_by
+        undo = "run docker context use default" if facts.address.in_context else "unset DOCKER_HOST"
+        what = "nothing that can be read" if not facts.address.url else facts.address.url
         return (
-            f"DOCKER_HOST names {facts.engine_address}, which does not answer: start the engine "
-            "there, or unset DOCKER_HOST to use the one of this machine."
+            f"{chosen} names {what}, which does not answer: start the engine there, or {undo} to use "
+            "the one of this machine."
         )
     if facts.system == "Darwin":
         return (
@@ -205,7 +209,7 @@ async def gather_facts(environment: Mapping[str, str]) -> Facts:
         installed=shutil.which("dockerd") is not None,
         answer=await _ask(),
         systemd=await asyncio.to_thread(Path("/run/systemd/system").is_dir),
-        engine_address=environment.get("DOCKER_HOST") or None,
+        address=await asyncio.to_thread(engine_address, environment),
         mmdebstrap=shutil.which("mmdebstrap") is not None,
     )
 

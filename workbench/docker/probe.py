@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-SOCKET = "/var/run/docker.sock"
+from workbench.docker.address import engine_address
+
 PATIENCE_S = 1.0
 
 
 async def surely_answers(environment: Mapping[str, str]) -> bool:
-    """An engine on the usual socket has just answered. `environment` is the process's own."""
-    address = environment.get("DOCKER_HOST") or f"unix://{SOCKET}"
-    if not address.startswith("unix://"):
+    """An engine on a unix socket has just answered. `environment` is the process's own."""
+    socket = (await asyncio.to_thread(engine_address, environment)).socket
+    if socket is None:
         return False
     try:
         async with asyncio.timeout(PATIENCE_S):
-            return await _ping(address.removeprefix("unix://"))
+            return await _ping(socket)
     except (OSError, TimeoutError):
         return False
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from workbench.docker.client import EngineClient
+from workbench.docker.files import remove_volume
 from workbench.docker.leaving import Leaving
 from workbench.errors import DriverError
 from workbench.values import dataclass
@@ -83,8 +83,7 @@ async def _sweep_volumes(
     found: Any = await client.call(client.api.volumes, filters={"label": label})
     listed = [{**each, "Id": each.get("Name")} for each in found.get("Volumes") or ()]
     for volume in await asyncio.to_thread(_without_owner, listed, host, lock_is_held):
-        with suppress(DriverError):  # a container that would not go has it
-            await client.call(client.api.remove_volume, volume.container_id)
+        await remove_volume(client, volume.container_id)
 
 
 async def remove_orphans(client: EngineClient, orphans: tuple[Orphan, ...]) -> int:

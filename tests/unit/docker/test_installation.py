@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from workbench.clock import SystemClock
+from workbench.docker.address import EngineAddress
 from workbench.docker.installation import Answer, Facts, Plan, Step, carry_out, plan, tool_plan
 from workbench.errors import EngineUnreachable
 
+HERE = EngineAddress(url="unix:///var/run/docker.sock")
 FRESH = Facts(
     system="Linux",
     distribution=frozenset({"debian"}),
@@ -18,7 +20,7 @@ FRESH = Facts(
     installed=False,
     answer=Answer.NO,
     systemd=False,
-    engine_address=None,
+    address=HERE,
     mmdebstrap=False,
 )
 """A fresh Debian without systemd, as root."""
@@ -63,7 +65,18 @@ def test_engine_that_is_installed_is_only_started() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"engine_address": "tcp://far:2375"}, "DOCKER_HOST names tcp://far:2375"),
+        (
+            {"address": EngineAddress(url="tcp://far:2375", named_by="DOCKER_HOST")},
+            "DOCKER_HOST names tcp://far:2375",
+        ),
+        (
+            {
+                "address": EngineAddress(
+                    url="unix:///c", named_by="The docker context c", in_context=True
+                )
+            },
+            "The docker context c names unix:///c, which does not answer",
+        ),
         ({"system": "Darwin", "root": False, "apt": False}, "Docker Desktop"),
         ({"root": False, "answer": Answer.DENIED}, 'usermod -aG docker "$USER"'),
         ({"root": False}, "sudo apt-get install docker.io mmdebstrap"),
