@@ -467,14 +467,7 @@ class ContainerRefused(DriverError):
 
 
 class FolderNotShared(ContainerRefused):
-    """The engine runs elsewhere and does not see a folder of this machine. `detail` names it."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(
-            f"{detail.rstrip('.')}. It runs in a virtual machine or on another computer and does not see "
-            "that folder: share it with the engine (Docker Desktop: Settings, Resources, File "
-            "sharing), or use an engine of this machine."
-        )
+    """The engine does not see a folder of this machine that a container was to have."""
 
 
 class ContainerLost(DriverError):

@@ -6,20 +6,25 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from tests.e2e.containers import docker_subject
 from tests.e2e.live import Done, done
 from tests.e2e.private_engine import IMAGE, PrivateEngine, a_private_engine
 from tests.e2e.workshop import until
 from tests.integration.cli.program import Project
+from tests.integration.conformance import acts
+from tests.integration.conformance.witness import Witness
 from workbench.assembly.workbench import open_workbench
 from workbench.config.settings import Overrides
+from workbench.errors import ContainerRefused
 from workbench.facade.workbench import Workbench
-from workbench.model.container import ContainerOrigin
+from workbench.model.container import ContainerOrigin, Mount
 from workbench.model.invocation import InvokeRequest, Origin
 from workbench.model.names import target
 from workbench.model.settings import EngineKind
@@ -141,3 +146,18 @@ async def test_what_a_killed_workbench_had_copied_is_swept(
     assert left
     assert [*answers, json.loads(ended.out)] == ["first whole"] * 2, ended.err
     assert volumes(engine) == []
+
+
+async def test_a_folder_that_nobody_sees_is_no_sign_of_such_an_engine() -> None:
+    witness = Witness()
+    async with docker_subject() as subject:
+        spec, _ = subject.prepare(acts.GREETS)
+        gone = Mount(source=subject.folder / "gone", target="/opt")
+        with pytest.raises(ContainerRefused, match="does not exist"):
+            await subject.driver.create(
+                replace(spec, mounts=(*spec.mounts, gone)), witness, witness.connections
+            )
+
+        assert subject.driver.files.seen
+        assert not gone.source.exists(), "nor was it made"
+        assert await subject.remains(spec) == []

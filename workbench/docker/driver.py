@@ -212,7 +212,8 @@ class DockerDriver:
             return await self.files.tried(
                 lambda: self._make(
                     spec, listener, connections, folders=folders, holder=holder, holds=holds
-                )
+                ),
+                sources=(self._supervisor, *(mount.source for mount in spec.mounts)),
             )
         except BaseException:
             await asyncio.shield(self._clear(folders))

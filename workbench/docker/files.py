@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -68,12 +68,16 @@ class Files:
             for source in list(self._volumes):
                 await self.forget(source)
 
-    async def tried(self, work: Callable[[], Awaitable[T]]) -> T:
-        """What `work` comes to; it is done once more when the engine turns out to see no folders."""
+    async def tried(self, work: Callable[[], Awaitable[T]], *, sources: Iterable[Path]) -> T:
+        """What `work` comes to, which gives a container `sources`; it is done once more when the engine
+        turns out to see no folders.
+        """
         if self.seen:
             try:
                 return await work()
-            except FolderNotShared:
+            except FolderNotShared as error:
+                if not await asyncio.to_thread(_are_there, tuple(sources)):
+                    raise ContainerRefused(error.detail) from error  # nobody could see them
                 self.seen = False
         return await work()
 
@@ -157,6 +161,10 @@ async def remove_volume(client: EngineClient, name: str) -> None:
             return
         # A container lets go of it a moment after it has gone, of which nobody is told.
         await clock.sleep(_LOOK_EVERY_S)
+
+
+def _are_there(sources: tuple[Path, ...]) -> bool:
+    return all(source.exists() for source in sources)
 
 
 def bound(source: Path, target: str, *, writable: bool = False) -> dict[str, Any]:

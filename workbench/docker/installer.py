@@ -83,7 +83,9 @@ async def install(builder: Builder, files: Files, wanted: Installation, progress
 
     try:
         async with asyncio.timeout(builder.timeouts.build_s):
-            await files.tried(make)
+            await files.tried(
+                make, sources=(wanted.source, wanted.installed, builder.host.ca_bundle)
+            )
             await follow(client, lambda api: _run(api, made[0]), lambda item: _hear(item, progress))
             progress.flush()
             ended = await client.call(client.api.wait, made[0])

@@ -19,7 +19,7 @@ def home(tmp_path: Path) -> Path:
     docker = tmp_path / ".docker"
     docker.mkdir()
     (docker / "config.json").write_text('{"currentContext": "colima"}')
-    write_context(docker, "colima", {"Host": "unix:///Users/ada/.colima/docker.sock"})
+    write_context(docker, "colima", {"Host": "unix:///colima/docker.sock"})
     write_context(docker, "far", {"Host": "tcp://far:2376", "SkipTLSVerify": False})
     return tmp_path
 
@@ -42,8 +42,8 @@ def test_nobody_who_says_anything_means_the_usual_socket(tmp_path: Path) -> None
 def test_the_chosen_context_is_meant(home: Path) -> None:
     found = engine_address({"HOME": str(home)})
 
-    assert found.url == "unix:///Users/ada/.colima/docker.sock"
-    assert found.socket == "/Users/ada/.colima/docker.sock"
+    assert found.url == "unix:///colima/docker.sock"
+    assert found.socket == "/colima/docker.sock"
     assert found.named_by == "The docker context colima"
 
 
