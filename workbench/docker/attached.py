@@ -43,7 +43,11 @@ async def attach(client: EngineClient, container_id: str, channel: Channel) -> N
     try:
         async with asyncio.timeout(CONNECT_S):
             attached = await _connect(client.api, asked, channel)
-            await attached.answered
+            try:
+                await attached.answered
+            except BaseException:
+                attached.abort()
+                raise
     except (OSError, TimeoutError) as error:
         raise EngineUnreachable(
             cause=f"The container engine did not connect to a container: {str(error) or 'no answer'}.",
@@ -85,6 +89,8 @@ class Attached(asyncio.Protocol):
         self._asked = asked
         self._channel = channel
         self._transport: asyncio.Transport | None = None
+        self._begun = False
+        """What comes is the container's."""
         self._buffer = bytearray()
         self._left = 0
         """Bytes of the current frame that are still to come."""
@@ -98,9 +104,11 @@ class Attached(asyncio.Protocol):
         self._transport.write(self._asked)
 
     def data_received(self, data: bytes) -> None:
-        if self.answered.done():
+        if self._begun:
             self._take(data)
             return
+        if self.answered.done():
+            return  # refused, and soon aborted
         self._buffer += data
         head, end, rest = bytes(self._buffer).partition(b"\r\n\r\n")
         if end:
@@ -110,9 +118,9 @@ class Attached(asyncio.Protocol):
             self._refuse("it answered with more than a head.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.answered.done():
+        if self._begun:
             self._channel.connection_lost(exc)
-        else:
+        elif not self.answered.done():
             self.answered.set_exception(ContainerLost("The container engine hung up."))
 
     def _begin(self, head: bytes, rest: bytes) -> None:
@@ -121,13 +129,16 @@ class Attached(asyncio.Protocol):
             self._refuse(rest[:1000].decode("utf-8", "replace").strip() or repr(head[:100]))
             return
         assert self._transport is not None
+        self._begun = True
         self.answered.set_result(None)
         self._channel.connection_made(self._transport)
         self._take(rest)
 
     def _refuse(self, why: str) -> None:
-        if not self.answered.done():
-            self.answered.set_exception(ContainerRefused(why))
+        self.answered.set_exception(ContainerRefused(why))
+
+    def abort(self) -> None:
+        """It is of no use."""
         if self._transport is not None:
             self._transport.abort()
 
