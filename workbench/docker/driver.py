@@ -77,9 +77,10 @@ class DockerDriver:
         timeouts: Timeouts,
         ahead: Ahead | None = None,
     ) -> None:
-        """`files`: how containers of its engine get them, open with it. `supervisor` is the program that is PID 1; `channels` a short path, private to this user;
-        `cells` one where hard links to functions' code can be made. `ahead`: what it needs to make
-        things before they are needed; `None`: it does not.
+        """`files`: how containers of its engine get them, open as long as this is. `supervisor` is the
+        program that is PID 1; `channels` a short path, private to this user; `cells` one where hard
+        links to functions' code can be made. `ahead`: what it needs to make things before they are
+        needed; `None`: it does not.
         """
         self.client = files.client
         self.files = files
